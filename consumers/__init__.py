@@ -1,0 +1,1 @@
+"""Consumers: whatever reads the outputs."""

@@ -1,0 +1,133 @@
+"""Terms: what an issuer promises per token, and how the book of an underlying is run.
+
+Terms enter the log as operator commands, so a replay needs no settings file. Defaults are those of the
+specification. A combination that cannot work is refused with the reason when the object is made.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+
+from engine.domain.fields import STRICT, Count, Name, Price, Ratio, Seconds, Share, Units
+from engine.domain.numbers import ONE, ZERO, exact
+
+MAX_MULTIPLIER = 10
+MAX_VENUES = 16
+DAY_S = 86_400
+
+Fills = Literal["reported", "assumed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnderlyingTerms:
+    """How prices of one underlying become an index, and how its tokens' wants become orders."""
+
+    __pydantic_config__ = STRICT
+
+    venues: tuple[Name, ...] = ()
+    """Venues whose quotes are taken; empty takes any, up to 16."""
+    min_venues: Count = 2
+    max_age_s: Seconds = 10
+    max_spread: Share = Decimal("0.02")
+    """A quote counts while (ask - bid) / mid is below this."""
+    max_deviation: Share = Decimal("0.05")
+    """A quote counts while its mid is this near the median of all usable mids."""
+    max_divergence: Share = Decimal("0.01")
+    """How far apart two counted mids may be, of the lower, when only two count."""
+    reset_offset_s: Seconds = 0
+    """Seconds after 00:00:00 UTC at which the day starts."""
+    publication_interval_s: Seconds = 1
+    """Event time between two published NAVs; 0 publishes nothing by the clock."""
+    tolerance: Share = Decimal("0.01")
+    emergency_tolerance: Share = Decimal("0.05")
+    order_expiry_s: Seconds = 60
+    report_grace_s: Seconds = 30
+    lot: Share = Decimal("0.001")
+    min_notional: Share = Decimal(10)
+    max_slice_notional: Share | None = None
+    slice_interval_s: Seconds = 30
+    max_tries: Count = 10
+    slippage: Share = ZERO
+    """Of the price, against the token, for assumed fills."""
+    commission: Share = ZERO
+    """Of the traded notional, for assumed fills."""
+
+    def __post_init__(self) -> None:
+        """Refuse terms that could never price or trade."""
+        _require(self.min_venues >= 1, "min_venues is at least 1")
+        _require(len(self.venues) <= MAX_VENUES, f"at most {MAX_VENUES} venues")
+        _require(len(set(self.venues)) == len(self.venues), "a venue is named twice")
+        _require(not self.venues or len(self.venues) >= self.min_venues, "fewer venues than min_venues: never an index")
+        _require(self.slippage < ONE, "slippage is below 1")
+        _require(self.tolerance < ONE, "tolerance is below 1")
+        _require(self.emergency_tolerance < ONE, "emergency_tolerance is below 1")
+        _require(
+            self.max_slice_notional is None or self.max_slice_notional >= self.min_notional,
+            "max_slice_notional is below min_notional: nothing could be sent",
+        )
+        _require(self.reset_offset_s < DAY_S, "reset_offset_s is below one day")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenTerms:
+    """The promise of one token: its multiplier, its leverage limits, how it starts."""
+
+    __pydantic_config__ = STRICT
+
+    multiplier: Ratio
+    """Signed L: above 1 or below 0, at most 10 either way."""
+    max_leverage: Share | Literal["default", "none"] = "default"
+    """De-lever when reached; default 4/3 of the multiplier."""
+    min_leverage: Share | None = None
+    """Re-lever when reached from above; null never."""
+    emergency_leverage: Share | Literal["default", "none"] = "default"
+    """From here the order is whole and its tolerance wide; default max(2 k, max_leverage)."""
+    fills: Fills = "reported"
+    netted: bool = True
+    """False nets an assumed-fill token with no other (a back-test of one token alone)."""
+    initial_nav: Price = Decimal(100)
+    seed_units: Units = ZERO
+    """Units the issuer brings in kind, at target, at the first index price."""
+
+    def __post_init__(self) -> None:
+        """Refuse limits that would act at once or never."""
+        k = abs(self.multiplier)
+        _require(self.multiplier > 1 or self.multiplier < 0, "multiplier is above 1 or below 0")
+        _require(k <= MAX_MULTIPLIER, f"multiplier is at most {MAX_MULTIPLIER} either way")
+        limit, emergency = self.de_lever_at, self.emergency_at
+        if limit is not None:
+            _require(limit > k, f"max_leverage {limit} is not above the multiplier's size {k}")
+        if self.min_leverage is not None:
+            _require(self.min_leverage < k, f"min_leverage {self.min_leverage} is not below the multiplier's size {k}")
+        if emergency is not None:
+            _require(limit is not None, "emergency_leverage needs a max_leverage")
+            _require(
+                limit is not None and emergency >= limit,
+                f"emergency_leverage {emergency} is below max_leverage {limit}",
+            )
+        _require(self.netted or self.fills == "assumed", "only a token with assumed fills can stay un-netted")
+
+    @property
+    def de_lever_at(self) -> Decimal | None:
+        """The absolute leverage that de-levers at once, or None for never."""
+        if self.max_leverage == "none":
+            return None
+        if self.max_leverage != "default":
+            return self.max_leverage
+        with exact():
+            return abs(self.multiplier) * 4 / 3
+
+    @property
+    def emergency_at(self) -> Decimal | None:
+        """The absolute leverage from which a de-lever is an emergency, or None for never."""
+        if self.emergency_leverage == "none":
+            return None
+        if self.emergency_leverage != "default":
+            return self.emergency_leverage
+        limit = self.de_lever_at
+        return None if limit is None else max(2 * abs(self.multiplier), limit)
+
+
+def _require(held: object, reason: str) -> None:
+    if not held:
+        raise ValueError(reason)

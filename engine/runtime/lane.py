@@ -1,0 +1,173 @@
+"""A lane: one input partition through the core, exactly once.
+
+One transaction a batch holds the outputs, the changed records of state and the checkpoint. Whatever goes wrong, the
+lane is thrown away with its state and its producer, and opened again from the log: there is no other recovery.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from time import monotonic
+
+import structlog
+from redis.asyncio import Redis
+
+from engine.log.port import Entry, FencedError, Log, LogError, Reader, Record, Transactor
+from engine.runtime.partition import InputRecord, OutputRecord, Partition
+from engine.runtime.recovery import Recovered, lane_identity, recover
+from engine.runtime.view import View
+from engine.runtime.viewer import Viewer
+from engine.wire.states import CHECKPOINT_KEY, encode_checkpoint
+from engine.wire.topics import INPUTS, STATES
+
+_log = structlog.get_logger("levtao.lane")
+
+
+class DeadLetterFloodError(Exception):
+    """Too many inputs are undecodable: rather stop than empty the topic into the dead letters."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneSettings:
+    """How a lane runs. Nothing here changes what comes out."""
+
+    app: str = "levtao"
+    max_batch: int = 2_000
+    slice: int = 200
+    """Inputs between two turns of the event loop: heartbeats share it."""
+    read_wait_s: float = 0.2
+    commit_after_s: float = 0.2
+    """Inputs of which nothing came are committed at the latest after this; after a crash they are read again."""
+    commit_after_inputs: int = 5_000
+    backoff_s: float = 0.2
+    fenced_backoff_s: float = 5.0
+    stop_deadline_s: float = 4.0
+    dead_letter_limit: int = 100
+    dead_letter_window: int = 10_000
+
+
+class Lane:
+    """Runs one partition until it is stopped."""
+
+    def __init__(
+        self,
+        log: Log,
+        redis: "Redis | None",
+        number: int,
+        settings: LaneSettings,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        """Prepare; nothing is opened yet."""
+        self.number = number
+        self.settings = settings
+        self.next_offset = 0
+        self.ready = asyncio.Event()
+        self.clock = clock
+        self.last_progress = clock()
+        self._log = log
+        self._view = None if redis is None else View(redis, number, settings.app)
+        self._stopping = asyncio.Event()
+
+    async def run(self) -> None:
+        """Open, run, and open again after whatever went wrong, until stopped.
+
+        Raises what no reopening mends: DeadLetterFloodError, NotProvisionedError, CorruptStateError, and every
+        defect of the core.
+        """
+        while not self._stopping.is_set():
+            pause_s = self.settings.backoff_s
+            try:
+                await self._open_and_run()
+            except* FencedError as group:
+                pause_s = self.settings.fenced_backoff_s
+                _log.warning("lane_fenced", partition=self.number, reason=_reasons(group))
+            except* (LogError, TimeoutError) as group:
+                _log.warning("lane_lost", partition=self.number, reason=_reasons(group))
+            finally:
+                self.ready.clear()
+            if not self._stopping.is_set():
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(pause_s):
+                        await self._stopping.wait()
+
+    def stop(self) -> None:
+        """End after the batch in flight."""
+        self._stopping.set()
+
+    async def _open_and_run(self) -> None:
+        async with self._log.transactor(lane_identity(self.settings.app, self.number)) as transactor:
+            recovered = await recover(self._log, self._view, self.number)
+            partition = recovered.partition
+            partition.dead_letter_limit = self.settings.dead_letter_limit, self.settings.dead_letter_window
+            async with self._log.reader(INPUTS.name, self.number, partition.next_offset) as reader:
+                self.next_offset = partition.next_offset
+                _log.info("lane_open", partition=self.number, next_offset=self.next_offset, from_view=recovered.in_view)
+                self.ready.set()
+                if self._view is None:
+                    await self._run(partition, reader, transactor, None)
+                    return
+                viewer = _viewer(self._view, recovered)
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(viewer.run())
+                    try:
+                        await self._run(partition, reader, transactor, viewer)
+                    finally:
+                        viewer.stop()
+
+    async def _run(self, partition: Partition, reader: Reader, transactor: Transactor, viewer: Viewer | None) -> None:
+        settings = self.settings
+        committed = self.clock()
+        while not self._stopping.is_set() and not partition.flooded:
+            records = await reader.read(settings.max_batch, settings.read_wait_s)
+            outputs = await self._apply(partition, records)
+            self.last_progress = self.clock()
+            waiting = partition.next_offset - partition.checkpoint.next_offset
+            overdue = self.last_progress - committed >= settings.commit_after_s
+            if outputs or waiting >= settings.commit_after_inputs or (waiting and overdue):
+                await self._commit(partition, outputs, transactor, viewer)
+                committed = self.clock()
+        if partition.flooded:
+            raise DeadLetterFloodError(
+                f"{INPUTS.name}/{self.number}: too many inputs are undecodable, the next at offset "
+                f"{partition.next_offset}; see the dead letters, then mend the producer or raise the limit"
+            )
+
+    async def _apply(self, partition: Partition, records: Sequence[Record]) -> list[OutputRecord]:
+        """Inputs through the core, in slices: the event loop has other things to do."""
+        outputs: list[OutputRecord] = []
+        for start in range(0, len(records), self.settings.slice):
+            inputs = [InputRecord(*record[:4]) for record in records[start : start + self.settings.slice]]
+            outputs += partition.apply(inputs)
+            if partition.flooded:
+                break
+            await asyncio.sleep(0)
+        return outputs
+
+    async def _commit(
+        self, partition: Partition, outputs: Sequence[OutputRecord], transactor: Transactor, viewer: Viewer | None
+    ) -> None:
+        """One transaction: outputs, changed records, checkpoint; then the view hears of it."""
+        batches: dict[str, list[Entry]] = defaultdict(list)
+        for topic, key, value, headers, timestamp_ms in outputs:
+            batches[topic].append(Entry(key, value, headers, timestamp_ms))
+        changes = partition.changes()
+        checkpoint = partition.checkpoint
+        states = [Entry(name.encode(), value) for name, value in changes.items()]
+        batches[STATES.name] = [*states, Entry(CHECKPOINT_KEY.encode(), encode_checkpoint(checkpoint))]
+        offsets = await transactor.commit(self.number, batches)
+        self.next_offset = checkpoint.next_offset
+        navs, partition.navs = partition.navs, {}
+        if viewer is not None:
+            viewer.push(changes, navs, checkpoint, offsets[STATES.name])
+
+
+def _reasons(group: BaseExceptionGroup[Exception]) -> str:
+    return "; ".join(str(error) or repr(error) for error in group.exceptions)
+
+
+def _viewer(view: View, recovered: Recovered) -> Viewer:
+    checkpoint = recovered.partition.checkpoint
+    onto = checkpoint.next_offset if recovered.in_view else None
+    return Viewer(view, recovered.records, checkpoint, recovered.position, onto)

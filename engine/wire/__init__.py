@@ -1,0 +1,1 @@
+"""The wire: how inputs, outputs and state look in Kafka."""

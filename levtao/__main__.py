@@ -1,0 +1,5 @@
+"""`python -m levtao`."""
+
+from levtao.cli import main
+
+main()

@@ -1,0 +1,187 @@
+"""The command line. Commands import what they need when they are called."""
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from levtao.options import decimal_option, instant_option, leverage_option
+
+app = typer.Typer(
+    name="levtao",
+    help="Leveraged tokens kept at their promise: prices in, orders out, every decision provable.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+ZERO = Decimal(0)
+
+
+@app.callback()
+def levtao() -> None:
+    """Event-driven rebalancing of leveraged tokens."""
+
+
+@app.command()
+def backtest(
+    prices: Annotated[Path, typer.Option(help="CSV, plain or gzipped: time,price or open_time,open,high,low,close.")],
+    multiplier: Annotated[
+        list[Decimal], typer.Option(parser=decimal_option, help="Signed multiplier of a token; may be repeated.")
+    ],
+    max_leverage: Annotated[
+        Any, typer.Option(parser=leverage_option, help="De-lever at this leverage; none for never.", metavar="X|none")
+    ] = "default",
+    max_age: Annotated[int, typer.Option(help="Seconds a price stays fresh.", min=0)] = 600,
+    slippage_bps: Annotated[
+        Decimal, typer.Option(parser=decimal_option, help="Of the price, against the token.")
+    ] = ZERO,
+    commission_bps: Annotated[Decimal, typer.Option(parser=decimal_option, help="Of the notional.")] = ZERO,
+    lot: Annotated[Decimal, typer.Option(parser=decimal_option, help="Lot size; 0 for none.")] = ZERO,
+    min_notional: Annotated[Decimal, typer.Option(parser=decimal_option, help="Smallest order.")] = ZERO,
+    start: Annotated[int | None, typer.Option("--from", parser=instant_option, help="First time, inclusive.")] = None,
+    end: Annotated[int | None, typer.Option("--to", parser=instant_option, help="Last time, exclusive.")] = None,
+    events: Annotated[Path | None, typer.Option(help="Write every output of the core here, one a line.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object a token.")] = False,
+) -> None:
+    """Run the core over past prices and sum up each token: NAV 100, one unit, at target at the first price."""
+    from levtao.commands import backtest as command
+
+    command.run(
+        prices,
+        multiplier,
+        max_leverage=max_leverage,
+        max_age_s=max_age,
+        slippage_bps=slippage_bps,
+        commission_bps=commission_bps,
+        lot=lot,
+        min_notional=min_notional,
+        start=start,
+        end=end,
+        events=events,
+        as_json=json,
+    )
+
+
+Config = Annotated[Path | None, typer.Option(help="Settings; levtao.toml if there is one.")]
+Kafka = Annotated[str | None, typer.Option(help="HOST:PORT, instead of the settings'.", metavar="HOST:PORT")]
+RedisUrl = Annotated[str | None, typer.Option(help="Instead of the settings'.", metavar="URL")]
+
+topics = typer.Typer(help="Topics of the broker.", no_args_is_help=True)
+tokens = typer.Typer(help="Tokens and their terms.", no_args_is_help=True)
+app.add_typer(topics, name="topics")
+app.add_typer(tokens, name="tokens")
+
+
+@topics.command("apply")
+def topics_apply(config: Config = None, kafka: Kafka = None, redis: RedisUrl = None) -> None:
+    """Prepare a broker: topics, first checkpoints, and on an empty one the listed underlyings and tokens."""
+    from levtao.commands import serve
+    from levtao.service import settings_of
+
+    serve.topics_apply(settings_of(config, kafka, redis))
+
+
+@tokens.command("apply")
+def tokens_apply(config: Config = None, kafka: Kafka = None, redis: RedisUrl = None) -> None:
+    """Send the terms of the settings; those with a newer terms_version take effect."""
+    from levtao.commands import serve
+    from levtao.service import settings_of
+
+    serve.tokens_apply(settings_of(config, kafka, redis))
+
+
+@app.command()
+def run(config: Config = None, kafka: Kafka = None, redis: RedisUrl = None) -> None:
+    """Run the engine until a signal; start it twice for a standby."""
+    from levtao.commands import serve
+    from levtao.service import settings_of
+
+    serve.engine(settings_of(config, kafka, redis))
+
+
+@app.command()
+def clock(
+    config: Config = None,
+    kafka: Kafka = None,
+    redis: RedisUrl = None,
+    interval: Annotated[float, typer.Option(help="Seconds between two ticks.", min=0.01)] = 1.0,
+) -> None:
+    """Tell every underlying the time, until a signal."""
+    from levtao.commands import serve
+    from levtao.service import settings_of
+
+    serve.clock(settings_of(config, kafka, redis), interval)
+
+
+@app.command()
+def broker(
+    config: Config = None,
+    kafka: Kafka = None,
+    redis: RedisUrl = None,
+    seed: Annotated[int, typer.Option(help="Everything random follows from it.")] = 0,
+    latency_ms: Annotated[tuple[float, float], typer.Option(help="Of a report, least and most.")] = (5, 50),
+    slippage_bps: Annotated[float, typer.Option(help="At most, either way.", min=0)] = 5,
+    commission_bps: Annotated[Decimal, typer.Option(parser=decimal_option, help="Of the notional.")] = Decimal(2),
+    partial: Annotated[float, typer.Option(help="Share of orders filled in pieces.", min=0, max=1)] = 0.3,
+    unfilled: Annotated[float, typer.Option(help="Share of those that end with a part unfilled.", min=0, max=1)] = 0.05,
+    reject: Annotated[float, typer.Option(help="Share of orders rejected.", min=0, max=1)] = 0.02,
+) -> None:
+    """Fill orders on paper, until a signal."""
+    from consumers.paper import PaperSettings
+    from levtao.commands import serve
+    from levtao.service import settings_of
+
+    paper = PaperSettings(
+        seed=seed,
+        latency_s=(latency_ms[0] / 1000, latency_ms[1] / 1000),
+        slippage_bps=slippage_bps,
+        commission_bps=commission_bps,
+        partial=partial,
+        unfilled=unfilled,
+        reject=reject,
+    )
+    serve.broker(settings_of(config, kafka, redis), paper)
+
+
+@app.command()
+def replay(
+    file: Annotated[Path, typer.Argument(help="CSV, plain or gzipped: time,price or open_time,open,high,low,close.")],
+    underlying: Annotated[str, typer.Option(help="Whose prices they are.")] = "TAO",
+    venue: Annotated[str, typer.Option(help="The venue they are quoted at.")] = "file",
+    speed: Annotated[float | None, typer.Option(help="Event seconds a second; flat out without.", min=0.001)] = None,
+    start: Annotated[int | None, typer.Option("--from", parser=instant_option, help="First time, inclusive.")] = None,
+    end: Annotated[int | None, typer.Option("--to", parser=instant_option, help="Last time, exclusive.")] = None,
+    config: Config = None,
+    kafka: Kafka = None,
+    redis: RedisUrl = None,
+) -> None:
+    """Send past prices as quotes of one venue."""
+    from levtao.commands import replay as command
+    from levtao.service import settings_of
+    from producers.replay import Replay
+
+    how = Replay(underlying=underlying, venue=venue, speed=speed)
+    command.replay(settings_of(config, kafka, redis), file, how, start, end)
+
+
+@app.command()
+def verify(
+    config: Config = None,
+    kafka: Kafka = None,
+    redis: RedisUrl = None,
+    with_redis: Annotated[bool, typer.Option(help="Compare the view in Redis too.")] = True,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object a partition.")] = False,
+) -> None:
+    """Fold the input log again and prove that the outputs and Redis are what it implies."""
+    from levtao.commands import verify as command
+    from levtao.service import settings_of
+
+    command.verify_all(settings_of(config, kafka, redis), with_redis=with_redis, as_json=json)
+
+
+def main() -> None:
+    """The `levtao` command."""
+    app()

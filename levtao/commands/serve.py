@@ -1,0 +1,116 @@
+"""Commands that prepare and run the service: topics, run, clock, broker."""
+
+from collections.abc import Sequence
+from time import time_ns
+
+import structlog
+import typer
+
+from consumers.paper import PaperBroker, PaperSettings, Report
+from engine.domain.instants import Instant
+from engine.log.port import Log
+from engine.runtime.engine import Engine
+from engine.runtime.recovery import provision
+from engine.runtime.view import ViewError, refuse_eviction
+from engine.wire.topics import TOPICS
+from levtao.service import configure_logging, kafka_log, provisioned, redis_client, run, until_signalled
+from levtao.settings import Settings
+from producers.clock import run_clock
+from producers.inputs import InputWriter
+
+_log = structlog.get_logger("levtao")
+
+
+def topics_apply(settings: Settings) -> None:
+    """Create what is missing; on an empty broker also list what the settings name."""
+    run(_topics_apply(settings))
+
+
+async def apply(log: Log, settings: Settings) -> int:
+    """Topics, first checkpoints, and the terms of the settings on partitions that had none; how many had none."""
+    await log.create({topic.name: topic.config() for topic in TOPICS}, settings.partitions, settings.replication)
+    fresh = {number for number in range(settings.partitions) if await provision(log, settings.app, number)}
+    commands = [given for given in settings.commands() if settings.partition_of(given.underlying) in fresh]
+    async with log.writer() as writer:
+        await InputWriter(writer, settings.partition_of).write(commands)
+    return len(fresh)
+
+
+async def _topics_apply(settings: Settings) -> None:
+    fresh = await apply(kafka_log(settings), settings)
+    typer.echo(
+        f"{len(TOPICS)} topics with {settings.partitions} partitions, {fresh} of them new, "
+        f"for {len(settings.underlyings)} underlyings and {len(settings.tokens)} tokens"
+    )
+
+
+def tokens_apply(settings: Settings) -> None:
+    """Send the terms of the settings; the engine takes those that are newer."""
+    run(_tokens_apply(settings))
+
+
+async def _tokens_apply(settings: Settings) -> None:
+    log = kafka_log(settings)
+    await provisioned(log, settings)
+    commands = settings.commands()
+    async with log.writer() as writer:
+        await InputWriter(writer, settings.partition_of).write(commands)
+    typer.echo(f"{len(commands)} terms sent; those with a newer terms_version take effect")
+
+
+def engine(settings: Settings) -> None:
+    """Run the engine until a signal."""
+    configure_logging()
+    run(_engine(settings))
+
+
+async def _engine(settings: Settings) -> None:
+    log = kafka_log(settings)
+    await provisioned(log, settings)
+    async with redis_client(settings) as redis:
+        try:
+            await refuse_eviction(redis)
+        except ViewError as error:
+            if "must be" in str(error):
+                raise
+            _log.warning("redis_absent", reason=str(error))
+        service = Engine(log, redis, settings.lane())
+        await until_signalled(service.run(), service.stop)
+    _log.info("stopped")
+
+
+def clock(settings: Settings, interval_s: float) -> None:
+    """Tick for every underlying until a signal."""
+    configure_logging()
+    run(_clock(settings, interval_s))
+
+
+async def _clock(settings: Settings, interval_s: float) -> None:
+    log = kafka_log(settings)
+    await provisioned(log, settings)
+    async with log.writer() as writer:
+        inputs = InputWriter(writer, settings.partition_of)
+        await until_signalled(run_clock(settings.underlyings, inputs, wall_clock, interval_s))
+
+
+def wall_clock() -> Instant:
+    """The machine's time."""
+    return time_ns() // 1000
+
+
+def broker(settings: Settings, paper: PaperSettings) -> None:
+    """Fill orders on paper until a signal."""
+    configure_logging()
+    run(_broker(settings, paper))
+
+
+async def _broker(settings: Settings, paper: PaperSettings) -> None:
+    log = kafka_log(settings)
+    await provisioned(log, settings)
+    async with log.writer() as writer:
+        inputs = InputWriter(writer, settings.partition_of)
+
+        async def send(reports: Sequence[Report]) -> None:
+            await inputs.write(reports)
+
+        await until_signalled(PaperBroker(log, range(settings.partitions), send, paper).run())

@@ -1,0 +1,112 @@
+"""What the long-running commands share: settings to connections, signals to an orderly end, logs to one line each."""
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import structlog
+from redis.asyncio import Redis
+
+from engine.log.kafka import KafkaLog
+from engine.log.port import Log, LogError
+from engine.runtime.lane import DeadLetterFloodError
+from engine.runtime.recovery import CorruptStateError, NotProvisionedError
+from engine.runtime.view import ViewError, connect
+from engine.wire.topics import INPUTS
+from levtao.problems import EXIT_STOPPED, EXIT_USAGE, stop
+from levtao.settings import Settings, SettingsError, load
+
+KNOWN = (LogError, ViewError, SettingsError, NotProvisionedError, CorruptStateError, DeadLetterFloodError)
+
+
+def settings_of(config: Path | None, kafka: str | None, redis: str | None) -> Settings:
+    """The settings, or the end of the process with the reason."""
+    try:
+        return load(config, kafka=kafka, redis=redis)
+    except SettingsError as error:
+        stop(str(error))
+
+
+def configure_logging() -> None:
+    """One JSON line an event on stderr; libraries only when something is wrong."""
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(message)s")
+    logging.getLogger("aiokafka").setLevel(logging.ERROR)
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+
+
+def kafka_log(settings: Settings) -> KafkaLog:
+    """The log of the settings."""
+    return KafkaLog(settings.kafka, settings.app)
+
+
+@asynccontextmanager
+async def redis_client(settings: Settings) -> AsyncIterator["Redis"]:
+    """The Redis of the settings."""
+    async with connect(settings.redis) as redis:
+        yield redis
+
+
+async def provisioned(log: Log, settings: Settings) -> None:
+    """Raise NotProvisionedError unless the topics are there, with the partitions of the settings."""
+    there = await log.partitions(INPUTS.name)
+    if there is None:
+        raise NotProvisionedError(f"topic {INPUTS.name} is missing; `levtao topics apply` creates it")
+    if there != settings.partitions:
+        raise SettingsError(f"partitions: the settings say {settings.partitions}, Kafka has {there}")
+
+
+def run(main: Coroutine[Any, Any, None]) -> None:
+    """Run to the end, or to the first thing that cannot be gone past: one line and an exit code."""
+    problem: BaseException | None = None
+    try:
+        asyncio.run(main)
+    except* KNOWN as group:
+        problem = _first(group)
+    except* KeyboardInterrupt:
+        pass
+    if problem is not None:
+        stop(str(problem), EXIT_USAGE if isinstance(problem, SettingsError) else EXIT_STOPPED)
+
+
+async def until_signalled(work: Coroutine[Any, Any, None], on_signal: Callable[[], None] | None = None) -> None:
+    """Do `work` until it ends or SIGINT or SIGTERM comes; then call `on_signal`, or cancel it."""
+    loop = asyncio.get_running_loop()
+    task = asyncio.ensure_future(work)
+
+    def end() -> None:
+        if on_signal is None:
+            task.cancel()
+        else:
+            on_signal()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, end)
+    try:
+        await task
+    except asyncio.CancelledError:
+        if not task.cancelled():
+            raise
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

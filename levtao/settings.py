@@ -1,0 +1,147 @@
+"""Settings: a TOML file, overruled by LEVTAO_* of the environment, overruled by the command line.
+
+What cannot work is refused before anything starts, in one line that names the file, the key and the reason.
+"""
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from engine.domain.fields import Name
+from engine.domain.inputs import Input, SetTokenTerms, SetUnderlyingTerms
+from engine.domain.terms import TokenTerms, UnderlyingTerms
+from engine.runtime.lane import LaneSettings
+
+DEFAULT_FILE = Path("levtao.toml")
+
+
+class SettingsError(ValueError):
+    """What is wrong, in one line."""
+
+
+class _Listing(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+    terms_version: int = Field(default=1, ge=1)
+
+
+class UnderlyingListing(_Listing):
+    """An underlying in the settings: where it lives, and its terms beside it."""
+
+    partition: int = Field(ge=0)
+
+
+class TokenListing(_Listing):
+    """A token in the settings: what it is of, and its terms beside it."""
+
+    underlying: Name
+
+
+class Settings(BaseSettings):
+    """Everything a process needs to know. The tables of underlyings and tokens are what `topics apply` lists."""
+
+    model_config = SettingsConfigDict(env_prefix="LEVTAO_", extra="forbid")
+
+    kafka: str = Field(default="127.0.0.1:9092", pattern=r"^[^\s:,]+:\d+(,[^\s:,]+:\d+)*$")
+    redis: str = Field(default="redis://127.0.0.1:6379/0", pattern=r"^(rediss?|unix)://")
+    app: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z0-9-]+$")] = "levtao"
+    partitions: int = Field(default=1, ge=1, le=1024)
+    replication: int = Field(default=1, ge=1, le=9)
+    dead_letter_limit: int = Field(default=100, ge=1)
+    dead_letter_window: int = Field(default=10_000, ge=1)
+    underlyings: dict[Name, UnderlyingListing] = {}
+    tokens: dict[Name, TokenListing] = {}
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over what `load` passes in from the file."""
+        return env_settings, init_settings
+
+    def lane(self) -> LaneSettings:
+        """What a lane needs of this."""
+        return LaneSettings(
+            app=self.app, dead_letter_limit=self.dead_letter_limit, dead_letter_window=self.dead_letter_window
+        )
+
+    def partition_of(self, underlying: str) -> int:
+        """Where an underlying lives. Raises SettingsError for one that is not in the table."""
+        listing = self.underlyings.get(underlying)
+        if listing is None:
+            known = ", ".join(sorted(self.underlyings)) or "none"
+            raise SettingsError(f"underlying {underlying} is not in the settings (known: {known})")
+        return listing.partition
+
+    def commands(self) -> list[Input]:
+        """The commands that list what the settings name, underlyings first. Raises SettingsError."""
+        who = "settings"
+        commands: list[Input] = []
+        for name, listing in self.underlyings.items():
+            terms = _terms(TypeAdapter(UnderlyingTerms), listing, f"underlyings.{name}")
+            if listing.partition >= self.partitions:
+                raise SettingsError(
+                    f"underlyings.{name}.partition: {listing.partition} of {self.partitions} partitions"
+                )
+            commands.append(
+                SetUnderlyingTerms(name, listing.partition, listing.terms_version, terms, by=who, reason="applied")
+            )
+        for name, token in self.tokens.items():
+            token_terms = _terms(TypeAdapter(TokenTerms), token, f"tokens.{name}")
+            if token.underlying not in self.underlyings:
+                raise SettingsError(f"tokens.{name}.underlying: {token.underlying} is not among the underlyings")
+            commands.append(
+                SetTokenTerms(token.underlying, name, token.terms_version, token_terms, by=who, reason="applied")
+            )
+        return commands
+
+
+def load(file: Path | None, **overrides: str | None) -> Settings:
+    """The settings of a process. Raises SettingsError.
+
+    Without `file` the default one is read if it is there. `overrides` come from the command line.
+    """
+    path = file or DEFAULT_FILE
+    written: dict[str, Any] = {}
+    if file is not None or path.exists():
+        try:
+            written = tomllib.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise SettingsError(f"{path}: {error.strerror}") from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise SettingsError(f"{path}: {error}") from None
+    try:
+        settings = Settings(**written)
+        given = {name: value for name, value in overrides.items() if value is not None}
+        settings = Settings.model_validate(settings.model_dump() | given) if given else settings
+        settings.commands()
+    except ValidationError as error:
+        key = f"LEVTAO_{str(error.errors()[0]['loc'][0]).upper()}"
+        source = f"environment: {key}: " if key in os.environ else f"{path}: "
+        raise SettingsError(source + _first(error)) from None
+    except SettingsError as error:
+        raise SettingsError(f"{path}: {error}") from None
+    return settings
+
+
+def _terms(adapter: TypeAdapter[Any], listing: _Listing, place: str) -> Any:
+    try:
+        return adapter.validate_python(listing.model_extra or {})
+    except ValidationError as error:
+        raise SettingsError(f"{place}.{_first(error)}") from None
+
+
+def _first(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_context=False)[0]
+    place = ".".join(str(part) for part in first["loc"] if part not in ("text", "exact") and "[" not in str(part))
+    reason = first["msg"].removeprefix("Value error, ")
+    return f"{place}: {reason}" if place else reason

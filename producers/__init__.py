@@ -1,0 +1,1 @@
+"""Producers: whatever puts inputs into the log."""
