@@ -43,6 +43,10 @@ class Settings:
 
     def commands(self) -> list[Input]:
         """The commands that open the book and list the tokens. Raises ValueError for terms that cannot be."""
+        names = [token_name(self.underlying, multiplier) for multiplier in self.multipliers]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"{name} is asked for twice")
         terms = UnderlyingTerms(
             venues=(FILE_VENUE,),
             min_venues=1,

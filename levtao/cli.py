@@ -1,6 +1,7 @@
 """The command line. Commands import what they need when they are called."""
 
 from decimal import Decimal
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -180,6 +181,27 @@ def verify(
     from levtao.service import settings_of
 
     command.verify_all(settings_of(config, kafka, redis), with_redis=with_redis, as_json=json)
+
+
+class Broker(StrEnum):
+    """Where the demo's log lives."""
+
+    EMBEDDED = "embedded"
+    LOCAL = "local"
+
+
+@app.command()
+def demo(
+    seed: Annotated[int, typer.Option(help="Everything made up follows from it.")] = 1,
+    speed: Annotated[float, typer.Option(help="Faster than a minute or so by this factor.", min=0.1)] = 1.0,
+    broker: Annotated[
+        Broker, typer.Option(help="In memory, or a real Kafka (needs Java and Maven).")
+    ] = Broker.EMBEDDED,
+) -> None:
+    """Show the whole chain on a path through TAO's 10 October 2025, and verify what it did."""
+    from levtao.commands import demo as command
+
+    command.show(command.Demo(seed, speed, broker.value))
 
 
 def main() -> None:

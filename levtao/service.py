@@ -32,11 +32,12 @@ def settings_of(config: Path | None, kafka: str | None, redis: str | None) -> Se
         stop(str(error))
 
 
-def configure_logging() -> None:
-    """One JSON line an event on stderr; libraries only when something is wrong."""
+def configure_logging(*, quiet: bool = False) -> None:
+    """One JSON line an event on stderr; libraries, and everything when `quiet`, only when something is wrong."""
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(message)s")
-    logging.getLogger("aiokafka").setLevel(logging.ERROR)
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL if quiet else logging.ERROR)
     structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR if quiet else logging.INFO),
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -50,7 +51,7 @@ def configure_logging() -> None:
 
 def kafka_log(settings: Settings) -> KafkaLog:
     """The log of the settings."""
-    return KafkaLog(settings.kafka, settings.app)
+    return KafkaLog(settings.kafka, settings.app, settings.session_timeout_s)
 
 
 @asynccontextmanager

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from engine.domain.fields import Name
 from engine.domain.inputs import Input, SetTokenTerms, SetUnderlyingTerms
@@ -51,22 +51,12 @@ class Settings(BaseSettings):
     app: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z0-9-]+$")] = "levtao"
     partitions: int = Field(default=1, ge=1, le=1024)
     replication: int = Field(default=1, ge=1, le=9)
+    session_timeout_s: float = Field(default=10.0, gt=0, le=300)
+    """How long a silent engine keeps its partitions; a standby takes over after this."""
     dead_letter_limit: int = Field(default=100, ge=1)
     dead_letter_window: int = Field(default=10_000, ge=1)
     underlyings: dict[Name, UnderlyingListing] = {}
     tokens: dict[Name, TokenListing] = {}
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The environment wins over what `load` passes in from the file."""
-        return env_settings, init_settings
 
     def lane(self) -> LaneSettings:
         """What a lane needs of this."""
@@ -119,10 +109,9 @@ def load(file: Path | None, **overrides: str | None) -> Settings:
             raise SettingsError(f"{path}: {error.strerror}") from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise SettingsError(f"{path}: {error}") from None
+    given = {name: value for name, value in overrides.items() if value is not None}
     try:
-        settings = Settings(**written)
-        given = {name: value for name, value in overrides.items() if value is not None}
-        settings = Settings.model_validate(settings.model_dump() | given) if given else settings
+        settings = _with_file(written)(**given)
         settings.commands()
     except ValidationError as error:
         key = f"LEVTAO_{str(error.errors()[0]['loc'][0]).upper()}"
@@ -131,6 +120,24 @@ def load(file: Path | None, **overrides: str | None) -> Settings:
     except SettingsError as error:
         raise SettingsError(f"{path}: {error}") from None
     return settings
+
+
+def _with_file(written: dict[str, Any]) -> type[Settings]:
+    """The settings, taking from the file what neither the command line nor the environment says."""
+
+    class FromFile(Settings):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            return init_settings, env_settings, InitSettingsSource(settings_cls, init_kwargs=written)
+
+    return FromFile
 
 
 def _terms(adapter: TypeAdapter[Any], listing: _Listing, place: str) -> Any:

@@ -3,10 +3,12 @@
 import csv
 import gzip
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
+from io import TextIOWrapper
 from pathlib import Path
-from typing import IO, NamedTuple, cast
+from typing import IO, NamedTuple, TextIO, cast
 
 from engine.domain.instants import MILLISECOND, Instant, parse_instant
 
@@ -70,12 +72,13 @@ class PriceFile:
                     f"{self.path}: line 1: needs the columns {','.join(PRICE_COLUMNS)} or {','.join(BAR_COLUMNS)}"
                 )
 
-    def _open(self) -> IO[str]:
+    @contextmanager
+    def _open(self) -> Iterator[TextIO]:
         with self.path.open("rb") as file:
-            zipped = file.read(2) == _GZIP_MAGIC
-        if zipped:
-            return cast("IO[str]", gzip.open(self.path, "rt", encoding="utf-8-sig", newline=""))
-        return self.path.open(encoding="utf-8-sig", newline="")
+            zipped = file.peek(2)[:2] == _GZIP_MAGIC
+            plain = cast("IO[bytes]", gzip.GzipFile(fileobj=file)) if zipped else file
+            with TextIOWrapper(plain, encoding="utf-8-sig", newline="") as text:
+                yield text
 
     def _rows(self, reader: Iterator[list[str]], columns: list[int]) -> Iterator[tuple[Instant, list[Decimal]]]:
         """Every row that counts: its time and its prices."""

@@ -11,8 +11,8 @@ from producers.inputs import InputWriter
 from producers.prices import FILE_VENUE, Tick
 
 BATCH = 1_000
-PACE_S = 0.02
-"""With a pace, quotes due within this much of now go out together."""
+PACE_S = 0.002
+"""Waits shorter than this are not waited: those quotes go out together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,9 +35,9 @@ class Replay:
                 first = tick.time
             if self.speed is not None:
                 due = started + (tick.time - first) / SECOND / self.speed
-                if batch and due > monotonic() + PACE_S:
+                if due > monotonic() + PACE_S:
                     sent += await _send(batch, writer, on_sent)
-                await asyncio.sleep(max(0.0, due - monotonic()))
+                    await asyncio.sleep(due - monotonic())
             batch.append(QuoteObserved(self.underlying, self.venue, tick.time, tick.price, tick.price))
             if len(batch) >= BATCH:
                 sent += await _send(batch, writer, on_sent)

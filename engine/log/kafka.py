@@ -27,8 +27,6 @@ OPEN_DEADLINE_S = 20.0
 MAX_BATCH_BYTES = 512 << 10
 MAX_REQUEST_BYTES = 32 << 20
 FETCH_BYTES = 4 << 20
-SESSION_TIMEOUT_MS = 10_000
-HEARTBEAT_MS = 1_000
 
 single_shot.apply()
 
@@ -189,6 +187,8 @@ class KafkaLog:
 
     bootstrap: str
     client_id: str = "levtao"
+    session_timeout_s: float = 10.0
+    """How long a member of a group may be silent before its partitions go to another."""
 
     @asynccontextmanager
     async def reader(self, topic: str, partition: int, offset: int | None) -> AsyncIterator[KafkaReader]:
@@ -292,8 +292,8 @@ class KafkaLog:
             isolation_level="read_committed",
             enable_auto_commit=False,
             auto_offset_reset="none" if group is None else "earliest",
-            session_timeout_ms=SESSION_TIMEOUT_MS,
-            heartbeat_interval_ms=HEARTBEAT_MS,
+            session_timeout_ms=int(self.session_timeout_s * 1000),
+            heartbeat_interval_ms=int(self.session_timeout_s * 100),
             request_timeout_ms=REQUEST_TIMEOUT_MS,
             max_partition_fetch_bytes=FETCH_BYTES,
             fetch_max_wait_ms=100,

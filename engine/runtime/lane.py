@@ -34,9 +34,13 @@ class LaneSettings:
     """How a lane runs. Nothing here changes what comes out."""
 
     app: str = "levtao"
-    max_batch: int = 2_000
-    slice: int = 200
-    """Inputs between two turns of the event loop: heartbeats share it."""
+    max_read: int = 2_000
+    max_outputs: int = 2_000
+    """A batch is committed when it has so many outputs, though more inputs wait."""
+    slice: int = 20
+    """Inputs taken between two looks at the clock."""
+    slice_s: float = 0.02
+    """Time between two turns of the event loop: heartbeats share it."""
     read_wait_s: float = 0.2
     commit_after_s: float = 0.2
     """Inputs of which nothing came are committed at the latest after this; after a crash they are read again."""
@@ -119,9 +123,11 @@ class Lane:
     async def _run(self, partition: Partition, reader: Reader, transactor: Transactor, viewer: Viewer | None) -> None:
         settings = self.settings
         committed = self.clock()
+        records: Sequence[Record] = ()
         while not self._stopping.is_set() and not partition.flooded:
-            records = await reader.read(settings.max_batch, settings.read_wait_s)
-            outputs = await self._apply(partition, records)
+            if not records:
+                records = await reader.read(settings.max_read, settings.read_wait_s)
+            outputs, records = await self._apply(partition, records)
             self.last_progress = self.clock()
             waiting = partition.next_offset - partition.checkpoint.next_offset
             overdue = self.last_progress - committed >= settings.commit_after_s
@@ -134,16 +140,22 @@ class Lane:
                 f"{partition.next_offset}; see the dead letters, then mend the producer or raise the limit"
             )
 
-    async def _apply(self, partition: Partition, records: Sequence[Record]) -> list[OutputRecord]:
-        """Inputs through the core, in slices: the event loop has other things to do."""
+    async def _apply(
+        self, partition: Partition, records: Sequence[Record]
+    ) -> tuple[list[OutputRecord], Sequence[Record]]:
+        """Inputs through the core until a batch is full; its outputs, and the inputs left over."""
+        settings = self.settings
         outputs: list[OutputRecord] = []
-        for start in range(0, len(records), self.settings.slice):
-            inputs = [InputRecord(*record[:4]) for record in records[start : start + self.settings.slice]]
-            outputs += partition.apply(inputs)
-            if partition.flooded:
-                break
-            await asyncio.sleep(0)
-        return outputs
+        since = self.clock()
+        for start in range(0, len(records), settings.slice):
+            end = start + settings.slice
+            outputs += partition.apply(InputRecord(*record[:4]) for record in records[start:end])
+            if partition.flooded or len(outputs) >= settings.max_outputs:
+                return outputs, records[end:]
+            if self.clock() - since > settings.slice_s:
+                await asyncio.sleep(0)
+                since = self.clock()
+        return outputs, ()
 
     async def _commit(
         self, partition: Partition, outputs: Sequence[OutputRecord], transactor: Transactor, viewer: Viewer | None

@@ -146,6 +146,7 @@ class KafkaServer:
             "transaction.state.log.min.isr": 1,
             "transaction.state.log.num.partitions": 4,
             "group.initial.rebalance.delay.ms": 0,
+            "group.min.session.timeout.ms": 500,
             "message.max.bytes": 32 << 20,
             "replica.fetch.max.bytes": 32 << 20,
             "socket.request.max.bytes": 64 << 20,
