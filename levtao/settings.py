@@ -44,17 +44,24 @@ class TokenListing(_Listing):
 class Settings(BaseSettings):
     """Everything a process needs to know. The tables of underlyings and tokens are what `topics apply` lists."""
 
-    model_config = SettingsConfigDict(env_prefix="LEVTAO_", extra="forbid")
+    model_config = SettingsConfigDict(env_prefix="LEVTAO_", extra="forbid", use_attribute_docstrings=True)
 
     kafka: str = Field(default="127.0.0.1:9092", pattern=r"^[^\s:,]+:\d+(,[^\s:,]+:\d+)*$")
+    """HOST:PORT, or several with commas."""
     redis: str = Field(default="redis://127.0.0.1:6379/0", pattern=r"^(rediss?|unix)://")
+    """URL of the Redis that holds the view."""
     app: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z0-9-]+$")] = "levtao"
+    """Name of the group, of the transactional ids and of the keys in Redis: one for each deployment on a broker."""
     partitions: int = Field(default=1, ge=1, le=1024)
+    """Of every topic, for life."""
     replication: int = Field(default=1, ge=1, le=9)
+    """Copies of every topic; in production 3."""
     session_timeout_s: float = Field(default=10.0, gt=0, le=300)
     """How long a silent engine keeps its partitions; a standby takes over after this."""
     dead_letter_limit: int = Field(default=100, ge=1)
+    """So many undecodable inputs among the last `dead_letter_window` stop the service."""
     dead_letter_window: int = Field(default=10_000, ge=1)
+    """See `dead_letter_limit`."""
     underlyings: dict[Name, UnderlyingListing] = {}
     tokens: dict[Name, TokenListing] = {}
 
@@ -109,7 +116,7 @@ def load(file: Path | None, **overrides: str | None) -> Settings:
             raise SettingsError(f"{path}: {error.strerror}") from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise SettingsError(f"{path}: {error}") from None
-    given = {name: value for name, value in overrides.items() if value is not None}
+    given: dict[str, Any] = {name: value for name, value in overrides.items() if value is not None}
     try:
         settings = _with_file(written)(**given)
         settings.commands()

@@ -15,7 +15,7 @@ from pydantic_core import CoreSchema, core_schema
 from engine.domain.instants import RFC3339_PATTERN, Instant, format_instant, parse_instant
 from engine.domain.numbers import text
 
-STRICT = ConfigDict(extra="forbid")
+STRICT = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
 
 @dataclass(frozen=True)

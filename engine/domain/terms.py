@@ -27,7 +27,9 @@ class UnderlyingTerms:
     venues: tuple[Name, ...] = ()
     """Venues whose quotes are taken; empty takes any, up to 16."""
     min_venues: Count = 2
+    """So many venues have to count, or there is no index."""
     max_age_s: Seconds = 10
+    """A quote is fresh for so long; a fix needs an input this soon after the boundary."""
     max_spread: Share = Decimal("0.02")
     """A quote counts while (ask - bid) / mid is below this."""
     max_deviation: Share = Decimal("0.05")
@@ -39,14 +41,23 @@ class UnderlyingTerms:
     publication_interval_s: Seconds = 1
     """Event time between two published NAVs; 0 publishes nothing by the clock."""
     tolerance: Share = Decimal("0.01")
+    """An order's limit lies this far from the index."""
     emergency_tolerance: Share = Decimal("0.05")
+    """An emergency order's limit lies this far from the index."""
     order_expiry_s: Seconds = 60
+    """An executor refuses an order older than this."""
     report_grace_s: Seconds = 30
-    lot: Share = Decimal("0.001")
-    min_notional: Share = Decimal(10)
-    max_slice_notional: Share | None = None
+    """An order not reported on so long after its expiry is ended, with an alert."""
+    lot: Units = Decimal("0.001")
+    """Orders are whole lots; 0 for any quantity."""
+    min_notional: Units = Decimal(10)
+    """No order is worth less, in quote currency."""
+    max_slice_notional: Units | None = None
+    """No ordinary order is worth more, in quote currency."""
     slice_interval_s: Seconds = 30
+    """Time from one ordinary order to the next."""
     max_tries: Count = 10
+    """A reset is given up, with an alert, after so many orders that left a part of it unfilled."""
     slippage: Share = ZERO
     """Of the price, against the token, for assumed fills."""
     commission: Share = ZERO
@@ -77,15 +88,17 @@ class TokenTerms:
     multiplier: Ratio
     """Signed L: above 1 or below 0, at most 10 either way."""
     max_leverage: Share | Literal["default", "none"] = "default"
-    """De-lever when reached; default 4/3 of the multiplier."""
+    """De-lever at once when reached; default 4/3 of the multiplier, `none` never."""
     min_leverage: Share | None = None
-    """Re-lever when reached from above; null never."""
+    """Re-lever a winner whose leverage has fallen to this; none never."""
     emergency_leverage: Share | Literal["default", "none"] = "default"
-    """From here the order is whole and its tolerance wide; default max(2 k, max_leverage)."""
+    """From here the order is whole and its tolerance wide; default max(2 k, max_leverage), `none` never."""
     fills: Fills = "reported"
+    """`reported`: a broker's fills come back as inputs. `assumed`: orders are booked where they are decided."""
     netted: bool = True
     """False nets an assumed-fill token with no other (a back-test of one token alone)."""
     initial_nav: Price = Decimal(100)
+    """NAV of the first unit."""
     seed_units: Units = ZERO
     """Units the issuer brings in kind, at target, at the first index price."""
 

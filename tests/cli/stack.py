@@ -1,13 +1,21 @@
 """The service as processes: real Kafka, real Redis, engines that can be killed."""
 
+import asyncio
+import json
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from redis.asyncio import Redis
+
+from engine.log.kafka import KafkaLog
+from engine.wire.topics import INPUTS
 from tests.cli.program import command, environment
 
 
@@ -67,3 +75,59 @@ def end(process: subprocess.Popen[bytes]) -> None:
         except subprocess.TimeoutExpired:
             os.kill(process.pid, signal.SIGKILL)
             process.wait()
+
+
+async def outputs(service: Service, topic: str, partition: int = 0) -> list[dict[str, Any]]:
+    """Everything on a partition of a topic."""
+    found: list[dict[str, Any]] = []
+    async with KafkaLog(service.kafka).reader(topic, partition, None) as reader:
+        last = await reader.end()
+        while reader.position < last:
+            found += [json.loads(record.value) for record in await reader.read(5_000, 0.2) if record.value is not None]
+    return found
+
+
+async def inputs_end(service: Service, partition: int = 0) -> int:
+    """How many inputs there are."""
+    async with KafkaLog(service.kafka).reader(INPUTS.name, partition, None) as reader:
+        return await reader.end()
+
+
+async def watermark(service: Service, partition: int = 0) -> int:
+    """How many of them the view has."""
+    redis = Redis.from_url(service.redis)
+    try:
+        return int(await redis.hget(f"levtao:{{{partition}}}:meta", "next") or 0)
+    finally:
+        await redis.aclose()
+
+
+def wait_until(holds: Callable[[], bool], what: str, deadline_s: float = 60) -> None:
+    """Return as soon as `holds` does; fail with `what` if it does not in time."""
+    until = time.monotonic() + deadline_s
+    while not holds():
+        if time.monotonic() > until:
+            raise AssertionError(f"not within {deadline_s} s: {what}")
+        time.sleep(0.05)
+
+
+def wait_until_taken(service: Service, deadline_s: float = 300, partition: int = 0) -> None:
+    """Until the view has every input, and none comes any more."""
+
+    def taken() -> bool:
+        last = asyncio.run(inputs_end(service, partition))
+        return asyncio.run(watermark(service, partition)) == last == asyncio.run(inputs_end(service, partition))
+
+    wait_until(taken, "every input taken", deadline_s)
+
+
+def logged(service: Service, event: str, log: str = "run") -> list[dict[str, Any]]:
+    """The lines of an event in a command's log."""
+    lines = (service.folder / f"{log}.log").read_text().splitlines()
+    return [json.loads(line) for line in lines if f'"{event}"' in line]
+
+
+def opened(service: Service, times: int) -> int:
+    """Where the engine's lane started, once lanes have been opened so many times in all."""
+    wait_until(lambda: len(logged(service, "lane_open")) >= times, f"{times} lanes opened")
+    return int(logged(service, "lane_open")[times - 1]["next_offset"])

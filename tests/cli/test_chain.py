@@ -6,7 +6,6 @@ And they do when the engine is killed twenty times at random and Redis is emptie
 import asyncio
 import json
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -14,12 +13,9 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from engine.log.kafka import KafkaLog
-from engine.wire.topics import EVENTS, INPUTS, NAVS, ORDERS
-from levtao.embedded.kafka import KafkaServer
-from levtao.embedded.valkey import ValkeyServer
+from engine.wire.topics import EVENTS, NAVS, ORDERS
 from tests.cli.program import levtao
-from tests.cli.stack import Service, end
+from tests.cli.stack import Service, end, opened, outputs, wait_until_taken
 from tests.eventually import eventually
 from tests.market import write_bars
 
@@ -48,18 +44,6 @@ def settings(fills: str) -> str:
     return text
 
 
-@pytest.fixture
-def service(tmp_path: Path) -> Iterator[Service]:
-    """A broker and a Redis of its own, with topics applied."""
-    kafka = KafkaServer(tmp_path / "kafka").start()
-    valkey = ValkeyServer(tmp_path / "valkey").start()
-    try:
-        yield Service(tmp_path, kafka.bootstrap, valkey.url)
-    finally:
-        valkey.stop()
-        kafka.stop()
-
-
 @pytest.fixture(params=["made_up", "listing", "recorded", "recorded_listing"])
 def file(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, tuple[str, ...]]:
     """A file of bars, and how to cut it: whole, and from the midnight where inverse tokens die at once."""
@@ -72,40 +56,6 @@ def file(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, tuple[st
         lines = path.read_text().splitlines(keepends=True)
         path.write_text("".join([lines[0], *lines[2:]]))
     return path, cut
-
-
-async def outputs(service: Service, topic: str) -> list[dict[str, Any]]:
-    """Everything on a topic."""
-    found: list[dict[str, Any]] = []
-    async with KafkaLog(service.kafka).reader(topic, 0, None) as reader:
-        last = await reader.end()
-        while reader.position < last:
-            found += [json.loads(record.value) for record in await reader.read(5_000, 0.2) if record.value is not None]
-    return found
-
-
-async def inputs_end(service: Service) -> int:
-    async with KafkaLog(service.kafka).reader(INPUTS.name, 0, None) as reader:
-        return await reader.end()
-
-
-async def watermark(service: Service) -> int:
-    redis = Redis.from_url(service.redis)
-    try:
-        return int(await redis.hget("levtao:{0}:meta", "next") or 0)
-    finally:
-        await redis.aclose()
-
-
-def wait_until_taken(service: Service, deadline_s: float = 300) -> None:
-    """Until the view has every input, and none comes any more."""
-    until = time.monotonic() + deadline_s
-    while time.monotonic() < until:
-        last = asyncio.run(inputs_end(service))
-        if asyncio.run(watermark(service)) == last == asyncio.run(inputs_end(service)):
-            return
-        time.sleep(0.2)
-    raise AssertionError(f"input {asyncio.run(inputs_end(service))} not taken within {deadline_s} s")
 
 
 def harass(service: Service, random: Random, total: int) -> None:
@@ -136,17 +86,6 @@ async def reached(service: Service, place: int) -> None:
         await eventually(taken, f"input {place} taken", 120)
     finally:
         await redis.aclose()
-
-
-def opened(service: Service, times: int, deadline_s: float = 60) -> int:
-    """Where the engine's lane started, once it has been opened so many times in all."""
-    until = time.monotonic() + deadline_s
-    while time.monotonic() < until:
-        lines = [line for line in (service.folder / "run.log").read_text().splitlines() if '"lane_open"' in line]
-        if len(lines) >= times:
-            return int(json.loads(lines[-1])["next_offset"])
-        time.sleep(0.05)
-    raise AssertionError(f"no lane within {deadline_s} s: {(service.folder / 'run.log').read_text()[-1000:]}")
 
 
 async def flush(service: Service) -> None:

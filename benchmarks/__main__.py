@@ -1,0 +1,26 @@
+"""`./dev bench [NAME ...]`: all of them, or those named."""
+
+import sys
+from collections.abc import Callable
+
+from benchmarks import backtest, latency, stages, throughput
+
+BENCHMARKS: dict[str, Callable[[], None]] = {
+    "stages": stages.run,
+    "backtest": backtest.run,
+    "throughput": throughput.run,
+    "latency": latency.run,
+}
+
+
+def main() -> None:
+    """Run what was asked for."""
+    names = sys.argv[1:] or list(BENCHMARKS)
+    unknown = [name for name in names if name not in BENCHMARKS]
+    if unknown:
+        sys.exit(f"bench: no {unknown[0]}; there are {', '.join(BENCHMARKS)}")
+    for name in names:
+        BENCHMARKS[name]()
+
+
+main()
