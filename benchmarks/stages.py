@@ -5,10 +5,11 @@ from time import perf_counter
 
 from benchmarks.workload import UNDERLYING, commands, quotes
 from engine.domain.book import Book
-from engine.domain.inputs import Position, SetUnderlyingTerms
+from engine.domain.commands import SetUnderlyingTerms
+from engine.domain.events import Output
+from engine.domain.inputs import Position
 from engine.domain.machine import step
 from engine.domain.numbers import exact
-from engine.domain.outputs import Output
 from engine.runtime.partition import InputRecord, Partition
 from engine.wire.codec import decode_input, encode_input, encode_outputs
 

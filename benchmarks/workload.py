@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from decimal import Decimal
 from random import Random
 
-from engine.domain.inputs import Input, QuoteObserved, SetTokenTerms, SetUnderlyingTerms
+from engine.domain.commands import SetTokenTerms, SetUnderlyingTerms
+from engine.domain.inputs import Input, QuoteObserved
 from engine.domain.instants import DAY, MILLISECOND
 from engine.domain.terms import TokenTerms, UnderlyingTerms
 

@@ -6,20 +6,15 @@ from decimal import Decimal
 from typing import Any, Literal, NamedTuple
 
 from engine.domain.book import Book
-from engine.domain.exposure import equity, leverage
+from engine.domain.commands import SetTokenTerms, SetUnderlyingTerms
+from engine.domain.events import Output
+from engine.domain.exposure import equity, grown, leverage
 from engine.domain.fields import Share
-from engine.domain.inputs import Input, Position, QuoteObserved, SetTokenTerms, SetUnderlyingTerms
+from engine.domain.inputs import Input, Position, QuoteObserved
 from engine.domain.instants import MILLISECOND, Instant
 from engine.domain.machine import step
 from engine.domain.numbers import ONE, ZERO, exact, money
-from engine.domain.outputs import (
-    FillBooked,
-    Output,
-    RebalanceTriggered,
-    TokenReset,
-    TokenTerminated,
-)
-from engine.domain.rebalance import grown
+from engine.domain.outputs import FillBooked, RebalanceTriggered, TokenReset, TokenTerminated
 from engine.domain.state import Token
 from engine.domain.terms import TokenTerms, UnderlyingTerms
 from producers.prices import FILE_VENUE, Tick
@@ -56,6 +51,7 @@ class Settings:
             lot=self.lot,
             min_notional=self.min_notional,
             publication_interval_s=self.publication_interval_s,
+            late_funding_h=0,
         )
         tokens: list[Input] = [
             SetTokenTerms(

@@ -11,8 +11,9 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
+from engine.domain.commands import SetTokenTerms, SetUnderlyingTerms
 from engine.domain.fields import Name
-from engine.domain.inputs import Input, SetTokenTerms, SetUnderlyingTerms
+from engine.domain.inputs import Input
 from engine.domain.terms import TokenTerms, UnderlyingTerms
 from engine.runtime.lane import LaneSettings
 

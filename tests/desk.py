@@ -5,20 +5,13 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 from engine.domain.book import Book
-from engine.domain.inputs import (
-    ClockTicked,
-    FillReported,
-    Input,
-    OrderEndReported,
-    Position,
-    QuoteObserved,
-    SetTokenTerms,
-    SetUnderlyingTerms,
-)
+from engine.domain.commands import SetTokenTerms, SetUnderlyingTerms
+from engine.domain.events import Body, Output
+from engine.domain.inputs import ClockTicked, FillReported, Input, OrderEndReported, Position, QuoteObserved
 from engine.domain.instants import DAY, SECOND, Instant
 from engine.domain.machine import step
 from engine.domain.numbers import exact
-from engine.domain.outputs import Body, OrderSent, Output
+from engine.domain.outputs import OrderSent
 from engine.domain.state import Token
 from engine.domain.terms import TokenTerms, UnderlyingTerms
 

@@ -1,30 +1,29 @@
 """The issuer's book on one underlying: durable state, what is derived from it, and what the current input caused.
 
-The book has no rules. It keeps the derived numbers in step with the state, above all the `quiet` range: while
+The book has no rules. It keeps the derived numbers in step with the state, above all the quiet range: while
 the index stays inside it and no deadline is due, no token can need anything, so most quotes end right there.
 """
 
-from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
+from typing import TypeVar
 
-from engine.domain.exposure import price_at, zero_price
+from engine.domain.commands import SetTokenTerms, SetUnderlyingTerms
+from engine.domain.events import Body, Output
 from engine.domain.index import IndexRule, Mid
-from engine.domain.inputs import Position, SetTokenTerms, SetUnderlyingTerms
-from engine.domain.instants import SECOND, Instant
-from engine.domain.numbers import ONE, ZERO, whole_lots
-from engine.domain.outputs import Body, Output
-from engine.domain.state import Account, Market, Order, Token
+from engine.domain.inputs import Position
+from engine.domain.instants import DAY, Instant
+from engine.domain.numbers import ZERO
+from engine.domain.quiet import NO_PRICE, UNBOUNDED, quiet_range, sendable_from
+from engine.domain.state import Account, Market, Order, Participant, Record, Request, Token, record_name
 
 ENDED_ORDERS_KEPT = 256
 """Fills of older orders are unknown."""
 
-_EDGE = Decimal("1E-9")
-"""The quiet range ends this much before a limit, so the exact test is always made near it."""
+ENDED_REQUESTS_KEPT = 4_096
+"""The ids of older requests are forgotten."""
 
-NEVER: Instant = 2**62
-UNBOUNDED = Decimal("1E+40")
-_ANY_PRICE = (ZERO, UNBOUNDED)
-_NO_PRICE = (UNBOUNDED, ZERO)
+QUEUED = ("requested", "accepted")
 
 
 class Book:
@@ -34,6 +33,7 @@ class Book:
         "_held_high",
         "_held_low",
         "_ranges",
+        "calendar_due",
         "changed",
         "closing",
         "due",
@@ -44,19 +44,26 @@ class Book:
         "orders",
         "out",
         "outputs",
+        "participants",
         "position",
+        "queue",
+        "requests",
         "rule",
         "stale",
+        "struck",
         "tokens",
         "touched",
         "wanting",
     )
 
-    def __init__(self, market: Market, tokens: dict[str, Token], orders: dict[str, Order]) -> None:
+    def __init__(self, market: Market, records: Iterable[Record] = ()) -> None:
         """Open a book on durable state, fresh or read back."""
+        kept = list(records)
         self.market = market
-        self.tokens = dict(sorted(tokens.items()))
-        self.orders = dict(sorted(orders.items(), key=lambda item: item[1].number))
+        self.tokens = {each.token: each for each in sorted(_only(kept, Token), key=lambda each: each.token)}
+        self.orders = {each.order_id: each for each in sorted(_only(kept, Order), key=lambda each: each.number)}
+        self.requests = {each.request_id: each for each in sorted(_only(kept, Request), key=lambda each: each.number)}
+        self.participants = {each.participant: each for each in _only(kept, Participant)}
         self.out = [order for order in self.orders.values() if order.outcome is None]
         self.position = Position(0, 0)
         self.outputs: list[Output] = []
@@ -66,35 +73,52 @@ class Book:
         """Tokens whose quiet range has to be told afresh."""
         self.changed: set[str] = set()
         """Names of the durable records that changed; the shell clears it when it has them."""
-        self.wanting = {token.token for token in self.tokens.values() if token.want}
-        self.closing = {token.token for token in self.tokens.values() if token.status == "terminated"}
+        self.queue = {each.request_id for each in self.requests.values() if each.status in QUEUED}
+        """Requests that wait for what they need, or for a strike."""
+        self.struck = {each.request_id for each in self.requests.values() if each.status == "struck"}
+        self.wanting = {each.token for each in self.tokens.values() if each.want}
+        self.closing = {each.token for each in self.tokens.values() if each.status == "terminated"}
         self._ranges: dict[str, tuple[Decimal, Decimal]] = {}
         self._held_low, self._held_high = ZERO, UNBOUNDED
         self.low, self.high, self.due = UNBOUNDED, ZERO, 0
+        self.calendar_due: Instant = 0
+        """Time may move up to here without anything coming due."""
         self.use_terms()
 
     @classmethod
     def opened_by(cls, command: SetUnderlyingTerms) -> "Book":
         """A new, empty book."""
-        market = Market(underlying=command.underlying, terms_version=0, terms=command.terms)
-        return cls(market, {}, {})
+        return cls(Market(underlying=command.underlying, terms_version=0, terms=command.terms))
 
     def use_terms(self) -> None:
         """Derive everything afresh: after opening, and after a change of terms."""
-        self.rule = IndexRule.of(self.market.terms)
+        market = self.market
+        self.rule = IndexRule.of(market.terms)
         self.mids: dict[str, Mid] = {}
-        for venue, quote in self.market.quotes.items():
+        if market.terms.venues:
+            market.quotes = {venue: quote for venue, quote in market.quotes.items() if venue in market.terms.venues}
+            market.logged = {venue: offset for venue, offset in market.logged.items() if venue in market.quotes}
+        for venue, quote in market.quotes.items():
             mid = self.rule.mid(quote)
             if mid is not None:
                 self.mids[venue] = mid
         self.stale.update(self.tokens)
-        self.due = 0
+        self.due = self.calendar_due = 0
 
     def list_token(self, command: SetTokenTerms) -> Token:
         """A new token, without units."""
-        token = Token(token=command.token, underlying=command.underlying, terms_version=0, terms=command.terms)
+        terms = command.terms
+        token = Token(
+            token=command.token,
+            underlying=command.underlying,
+            terms_version=0,
+            terms=terms,
+            initial_nav=terms.initial_nav,
+            nav_floor=terms.nav_floor,
+        )
         self.tokens[token.token] = token
-        self.tokens = dict(sorted(self.tokens.items()))
+        if len(self.tokens) > 1 and list(self.tokens)[-2] > token.token:
+            self.tokens = dict(sorted(self.tokens.items()))
         return token
 
     # What the input at hand caused
@@ -104,6 +128,15 @@ class Book:
         """The underlying's time."""
         time = self.market.time
         return 0 if time is None else time
+
+    @property
+    def last_boundary(self) -> Instant:
+        """The latest boundary that has passed."""
+        return self.market.next_boundary - DAY
+
+    def halted(self, token: Token) -> bool:
+        """Whether an operator has halted the token, or all of the underlying."""
+        return token.halted or self.market.halted
 
     def emit(self, body: Body, time: Instant | None = None) -> None:
         """Say something under the underlying's key; `time` is the underlying's unless it lies at a boundary."""
@@ -117,26 +150,46 @@ class Book:
         self.outputs.append(Output(market.underlying, sequence, self.now if time is None else time, body))
 
     def touch(self, account: Account) -> None:
-        """The account changed: its record is to be written and its token published at once."""
+        """The account changed: its record is to be written, and a token published at once."""
         if isinstance(account, Token):
             self.touched.add(account.token)
             self.stale.add(account.token)
             self.note(account)
             (self.wanting.add if account.want else self.wanting.discard)(account.token)
             (self.closing.add if account.status == "terminated" else self.closing.discard)(account.token)
+        elif isinstance(account, Request):
+            self.note(account)
+            (self.queue.add if account.status in QUEUED else self.queue.discard)(account.request_id)
+            (self.struck.add if account.status == "struck" else self.struck.discard)(account.request_id)
 
-    def note(self, record: Token | Order) -> None:
+    def note(self, record: Record) -> None:
         """The record changed in a way nobody outside has to hear of at once."""
-        self.changed.add(f"token:{record.token}" if isinstance(record, Token) else f"order:{record.order_id}")
+        self.changed.add(record_name(record))
 
-    def record(self, name: str) -> Token | Order | None:
+    def record(self, name: str) -> Record | None:
         """The record `changed` names, or None if it is gone."""
         kind, _, key = name.partition(":")
-        return self.tokens.get(key) if kind == "token" else self.orders.get(key)
+        match kind:
+            case "token":
+                return self.tokens.get(key)
+            case "order":
+                return self.orders.get(key)
+            case "request":
+                return self.requests.get(key.partition(":")[2])
+            case _:
+                return self.participants.get(key.partition(":")[2])
 
-    def account(self, token: str) -> Account:
+    def records(self) -> Iterator[Record]:
+        """All durable state."""
+        yield self.market
+        yield from self.tokens.values()
+        yield from self.orders.values()
+        yield from self.requests.values()
+        yield from self.participants.values()
+
+    def account(self, token: str, request: str | None) -> Token | Request:
         """The account a part of an order or fill belongs to."""
-        return self.tokens[token]
+        return self.tokens[token] if request is None else self.requests[request]
 
     def add_order(self, order: Order) -> None:
         """A new order is out."""
@@ -153,11 +206,42 @@ class Book:
             del self.orders[old.order_id]
             self.note(old)
 
+    def forget_requests(self) -> None:
+        """The oldest ended requests are forgotten, unless an order may still be filled for them."""
+        ended = [each for each in self.requests.values() if each.ended is not None]
+        excess = len(ended) - ENDED_REQUESTS_KEPT
+        if excess <= 0:
+            return
+        traded = {part.request for order in self.orders.values() for part in order.parts}
+        for old in ended[:excess]:
+            if old.request_id not in traded:
+                del self.requests[old.request_id]
+                self.note(old)
+
     # What is derived
 
     def wanting_tokens(self) -> list[Token]:
         """Tokens that are not where they want to be, by name."""
         return [self.tokens[name] for name in sorted(self.wanting)]
+
+    def flows(self) -> list[Request]:
+        """Struck requests, in the order they were made."""
+        return sorted((self.requests[name] for name in self.struck), key=lambda each: each.number)
+
+    def queued(self) -> list[Request]:
+        """Requests that wait, in the order they were made."""
+        return sorted((self.requests[name] for name in self.queue), key=lambda each: each.number)
+
+    def creations_of(self, token: Token) -> list[Request]:
+        """Creations whose units are still to come into `token`."""
+        return [each for each in self._open_requests() if each.token == token.token and each.flow == "creation"]
+
+    def redemptions_of(self, token: Token) -> list[Request]:
+        """Redemptions whose units are still outstanding."""
+        return [each for each in self.queued() if each.token == token.token and each.flow == "redemption"]
+
+    def _open_requests(self) -> list[Request]:
+        return [*self.queued(), *self.flows()]
 
     def exposed(self, low: Decimal, high: Decimal) -> list[Token]:
         """Live tokens that may need something at a price from `low` to `high`, by name."""
@@ -168,63 +252,27 @@ class Book:
             if token.status == "live" and (name in stale or not ranges[name][0] < low <= high < ranges[name][1])
         ]
 
-    def refresh(self, price: Decimal | None) -> None:
+    def refresh(self, price: Decimal | None, deadlines: Iterable[Instant]) -> None:
         """Bring the quiet range and the next deadline up to date at the end of an input."""
         self.touched.clear()
         if self.stale:
             for name in self.stale:
-                self._ranges[name] = self._quiet_range(self.tokens[name])
+                self._ranges[name] = quiet_range(self.tokens[name])
             self.stale.clear()
             self._held_low = max((low for low, _ in self._ranges.values()), default=ZERO)
             self._held_high = min((high for _, high in self._ranges.values()), default=UNBOUNDED)
         self.low = self._held_low
-        self.high = min(self._held_high, self._sendable_from(price)) if self.wanting else self._held_high
-        self.due = min(self._deadlines())
+        self.high = self._held_high
+        if self.queue or self.struck:
+            self.low, self.high = NO_PRICE
+        elif self.wanting:
+            wants = [self.tokens[name] for name in self.wanting]
+            self.high = min(self._held_high, sendable_from(wants, price, self.market.terms))
+        self.due = min(deadlines)
 
-    def _sendable_from(self, price: Decimal | None) -> Decimal:
-        """The lowest price at which a rest now too small in money could be sent, alone or netted with its like."""
-        terms = self.market.terms
-        together: dict[object, Decimal] = defaultdict(Decimal)
-        for name in self.wanting:
-            token = self.tokens[name]
-            if token.origin == "emergency_leverage" or not token.terms.netted:
-                together[name] = token.want
-            if token.terms.netted:
-                together[None, token.terms.fills] += token.want
-        least = UNBOUNDED
-        for rest in together.values():
-            lots = abs(whole_lots(rest, terms.lot))
-            if lots and (price is None or lots * price < terms.min_notional):
-                least = min(least, terms.min_notional / lots)
-        return least * (ONE - _EDGE)
 
-    def _deadlines(self) -> list[Instant]:
-        market, now = self.market, self.now
-        terms = market.terms
-        times = [market.next_boundary]
-        if terms.publication_interval_s:
-            times.append(0 if market.last_mark is None else market.last_mark + terms.publication_interval_s * SECOND)
-        if market.last_sent is not None:
-            gate = market.last_sent + terms.slice_interval_s * SECOND
-            times.append(gate if gate > now else NEVER)
-        if market.urgent_from > now:
-            times.append(market.urgent_from)
-        times += [order.expires + terms.report_grace_s * SECOND for order in self.out]
-        return times
+T = TypeVar("T")
 
-    def _quiet_range(self, token: Token) -> tuple[Decimal, Decimal]:
-        """Between which prices this token needs nothing; an empty range where that is not worth telling."""
-        if token.status in ("listed", "closed"):
-            return _NO_PRICE if token.status == "listed" and token.terms.seed_units else _ANY_PRICE
-        terms, basket, cash = token.terms, token.basket, token.cash
-        ordinary = cash > ZERO if basket <= ZERO else cash < ZERO or terms.min_leverage is None
-        if token.status == "terminated" or not ordinary:
-            return _NO_PRICE
-        limit = terms.de_lever_at
-        losing = zero_price(basket, cash) if limit is None else price_at(limit, basket, cash)
-        winning = None if terms.min_leverage is None else price_at(terms.min_leverage, basket, cash)
-        low, high = (losing, winning) if basket > ZERO else (winning, losing)
-        return (
-            ZERO if low is None else low * (ONE + _EDGE),
-            UNBOUNDED if high is None else high * (ONE - _EDGE),
-        )
+
+def _only(records: list[Record], kind: type[T]) -> list[T]:
+    return [record for record in records if isinstance(record, kind)]

@@ -6,7 +6,7 @@ leverage `E / A`.
 
 from decimal import Decimal
 
-from engine.domain.numbers import ONE, ZERO, toward_zero
+from engine.domain.numbers import ONE, ZERO, money, toward_zero
 
 NEARLY = ONE - Decimal("1E-12")
 """A limit counts as reached from this share of it on."""
@@ -60,3 +60,8 @@ def zero_price(basket: Decimal, cash: Decimal) -> Decimal | None:
         return None
     price = -cash / basket
     return price if price > ZERO else None
+
+
+def grown(value: Decimal, multiplier: Decimal, old_price: Decimal, price: Decimal) -> Decimal:
+    """A value that follows `multiplier` times the return from `old_price` to `price`, never below zero."""
+    return max(ZERO, money(value * (ONE + multiplier * (price / old_price - ONE))))

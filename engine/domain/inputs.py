@@ -8,8 +8,21 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
-from engine.domain.fields import STRICT, Charge, Count, Moment, Name, Price, Quantity, Reference, Words
-from engine.domain.terms import TokenTerms, UnderlyingTerms
+from engine.domain.commands import Command
+from engine.domain.fields import (
+    STRICT,
+    Charge,
+    Count,
+    Moment,
+    Name,
+    Price,
+    Quantity,
+    Ratio,
+    Reference,
+    Units,
+    Words,
+)
+from engine.domain.requests import ForkClaimed, Primary
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,44 +84,85 @@ class OrderEndReported:
 
 
 @dataclass(frozen=True, slots=True)
-class SetUnderlyingTerms:
-    """Run the book of an underlying by these terms from here on. The first one opens the book.
-
-    `partition` is where the issuer's table puts the underlying; on any other partition the command is refused.
-    """
-
-    __pydantic_config__ = STRICT
-
-    underlying: Name
-    partition: Count
-    terms_version: Count
-    terms: UnderlyingTerms
-    by: Words
-    reason: Words
-    type: Literal["set_underlying_terms"] = "set_underlying_terms"
-    version: Literal[1] = 1
-
-
-@dataclass(frozen=True, slots=True)
-class SetTokenTerms:
-    """Run a token by these terms from here on. The first one lists the token."""
+class TokenQuoteObserved:
+    """Best bid and ask of the token's own market, and the units there within the band around the NAV."""
 
     __pydantic_config__ = STRICT
 
     underlying: Name
     token: Name
+    venue: Name
+    time: Moment
+    bid: Price
+    ask: Price
+    bid_depth: Units
+    ask_depth: Units
     terms_version: Count
-    terms: TokenTerms
-    by: Words
-    reason: Words
-    type: Literal["set_token_terms"] = "set_token_terms"
+    type: Literal["token_quote_observed"] = "token_quote_observed"
+    version: Literal[1] = 1
+
+
+@dataclass(frozen=True, slots=True)
+class FundingObserved:
+    """A venue's funding rate of the instant `time`: longs pay it on their notional, shorts get it."""
+
+    __pydantic_config__ = STRICT
+
+    underlying: Name
+    venue: Name
+    time: Moment
+    rate: Ratio
+    type: Literal["funding_observed"] = "funding_observed"
+    version: Literal[1] = 1
+
+
+@dataclass(frozen=True, slots=True)
+class FundingPaid:
+    """What a venue really took (positive) or gave for the hedge held there at `time`, in quote currency."""
+
+    __pydantic_config__ = STRICT
+
+    underlying: Name
+    venue: Name
+    time: Moment
+    amount: Charge
+    type: Literal["funding_paid"] = "funding_paid"
+    version: Literal[1] = 1
+
+
+@dataclass(frozen=True, slots=True)
+class SignalObserved:
+    """Something a desk should know: it reaches them and the audit, and decides nothing."""
+
+    __pydantic_config__ = STRICT
+
+    underlying: Name
+    kind: Literal[
+        "network_upgrade", "on_chain_metric", "volume", "open_interest", "funding_divergence", "regulatory_notice"
+    ]
+    source: Words
+    text: Words
+    value: Ratio | None = None
+    token: Name | None = None
+    type: Literal["signal_observed"] = "signal_observed"
     version: Literal[1] = 1
 
 
 Input: TypeAlias = Annotated[
-    QuoteObserved | ClockTicked | FillReported | OrderEndReported | SetUnderlyingTerms | SetTokenTerms,
+    QuoteObserved
+    | ClockTicked
+    | FillReported
+    | OrderEndReported
+    | TokenQuoteObserved
+    | FundingObserved
+    | FundingPaid
+    | SignalObserved
+    | ForkClaimed
+    | Primary
+    | Command,
     Field(discriminator="type"),
 ]
+"""Everything the core takes."""
 
 
 @dataclass(frozen=True, slots=True)

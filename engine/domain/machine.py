@@ -1,43 +1,88 @@
 """The machine: one input after another through the book of an underlying. The only `match` over inputs.
 
-Order of work inside one input (specification, head): boundary, the input itself, index, end of spent tokens
-and late resets, launches, triggers, netting and sending, publication.
+Order of work inside one input (specification, head): what time brings, the input itself, index, end of spent tokens
+and late resets, joins, payouts and strikes, triggers, netting and sending, what that completes, publication.
 """
 
 from decimal import Decimal
 
 from engine.domain.book import Book
+from engine.domain.calendar import advance, calendar_due, deadlines
+from engine.domain.changes import set_participant, set_terms
+from engine.domain.commands import (
+    AnnounceFork,
+    Command,
+    DistributeFork,
+    HaltCreations,
+    HaltTrading,
+    MergeUnits,
+    ResumeCreations,
+    ResumeTrading,
+    SetParticipant,
+    SetTokenTerms,
+    SetUnderlyingTerms,
+    TakeForkSnapshot,
+    WindDownToken,
+)
+from engine.domain.corporate import merge
+from engine.domain.costs import observe_funding, pay_funding
+from engine.domain.events import Output
 from engine.domain.execution import settle_wants
+from engine.domain.flows import settle_flows
+from engine.domain.forks import announce, claim, distribute, take_snapshot
+from engine.domain.halts import halt, hold_creations, resume, wind_down
 from engine.domain.index import Mid
 from engine.domain.inputs import (
     ClockTicked,
     FillReported,
+    FundingObserved,
+    FundingPaid,
     Input,
     OrderEndReported,
     Position,
     QuoteObserved,
-    SetTokenTerms,
-    SetUnderlyingTerms,
+    SignalObserved,
+    TokenQuoteObserved,
 )
-from engine.domain.instants import DAY, SECOND, Instant, next_boundary
+from engine.domain.instants import SECOND
 from engine.domain.launch import launch_seeded
+from engine.domain.notices import SignalNoted
 from engine.domain.orders import end_overdue, fill, report_end
-from engine.domain.outputs import (
-    IndexLost,
-    IndexRegained,
-    InputRefused,
-    NoIndex,
-    Output,
-    Refusal,
-    TokenTermsChanged,
-    UnderlyingTermsChanged,
-)
+from engine.domain.outputs import IndexLost, IndexRegained, InputRefused, NoIndex, Refusal
+from engine.domain.premium import control_premium, take_quote
+from engine.domain.primary import confirm, deliver_cash, lock_units, receive, withdraw
 from engine.domain.publication import publish
-from engine.domain.rebalance import last_boundary, sight, take_fix, terminate_spent, trigger
+from engine.domain.rebalance import reset_owed, take_fix, terminate_spent, trigger
+from engine.domain.requests import (
+    CashDelivered,
+    CreationRequested,
+    ForkClaimed,
+    RedemptionRequested,
+    RequestWithdrawn,
+    SettlementConfirmed,
+    UnitsLocked,
+)
+from engine.domain.sight import Sight, sight
+from engine.domain.strikes import strike_daily, strike_due
 from engine.domain.terms import MAX_VENUES
 
 FUTURE = 2 * SECOND
 """How far an input may be dated after its record was appended to the log."""
+
+
+_ABOUT = {
+    "order_id": "order",
+    "fill_id": "fill",
+    "outcome": "",
+    "request_id": "request",
+    "fork_id": "fork",
+    "claim_id": "claim",
+    "participant": "participant",
+    "venue": "venue",
+    "token": "",
+    "terms_version": "version",
+}
+"""What a refusal says of an input, by its fields."""
 
 
 def step(book: Book, given: Input, position: Position) -> list[Output]:
@@ -55,7 +100,7 @@ def step(book: Book, given: Input, position: Position) -> list[Output]:
         if refusal is not None:
             _refuse(book, given, refusal)
             return outputs
-        _advance(book, given.time)
+        advance(book, given.time)
     refusal = _take(book, given)
     if refusal is not None:
         _refuse(book, given, refusal)
@@ -72,7 +117,7 @@ def step(book: Book, given: Input, position: Position) -> list[Output]:
         and book.market.price is not None
         and not book.stale
     ):
-        book.market.price = price
+        book.market.note_price(price)
         return outputs
     _act(book, usable, counted, price)
     return outputs
@@ -85,14 +130,29 @@ def _act(book: Book, usable: list[Mid], counted: list[Mid], price: Decimal | NoI
     index = _note_index(book, price)
     seen = sight(book, usable, counted, index)
     terminate_spent(book, seen)
-    if market.boundaries_waiting and index is not None:
-        take_fix(book, index, counted, last_boundary(book), on_time=False)
+    if index is not None:
+        _reset_late(book, seen, index, counted)
     launch_seeded(book, seen)
+    settle_flows(book, seen)
+    strike_due(book, seen)
     trigger(book, seen, price_moved=index is None or index != last_price)
     end_overdue(book)
     settle_wants(book, seen, book.now)
+    settle_flows(book, seen)
+    control_premium(book, seen)
     publish(book, seen)
-    book.refresh(index)
+    book.calendar_due = calendar_due(book)
+    book.refresh(index, deadlines(book))
+
+
+def _reset_late(book: Book, seen: Sight, index: Decimal, counted: list[Mid]) -> None:
+    """The fix of boundaries that wait for one, and resets that waited for the end of a halt."""
+    if book.market.boundaries_waiting:
+        boundary = book.last_boundary
+        strike_daily(book, take_fix(book, index, counted, boundary, on_time=False), seen, boundary)
+    late = reset_owed(book, index)
+    if late:
+        strike_daily(book, late, seen, book.last_boundary)
 
 
 def _untimely(book: Book, given: QuoteObserved | ClockTicked, position: Position) -> Refusal | None:
@@ -111,33 +171,6 @@ def _untimely(book: Book, given: QuoteObserved | ClockTicked, position: Position
     return "too_many_venues" if len(quotes) >= MAX_VENUES else None
 
 
-def _advance(book: Book, time: Instant) -> None:
-    """Move the underlying's time; when it passes boundaries, take their fix before the input is applied."""
-    market = book.market
-    if market.time is None:
-        market.time = time
-        market.next_boundary = next_boundary(time, market.terms.reset_offset_s)
-        return
-    if time <= market.time:
-        return
-    if time < market.next_boundary:
-        market.time = time
-        return
-    boundary = next_boundary(time, market.terms.reset_offset_s) - DAY
-    passed = (boundary - market.next_boundary) // DAY + 1
-    market.boundaries_waiting += passed
-    market.next_boundary = boundary + DAY
-    market.time = boundary
-    if passed == 1 and time - boundary <= book.rule.max_age:
-        counted = book.rule.counted(book.rule.usable(book.mids.values(), boundary))
-        price = book.rule.price(counted)
-        if isinstance(price, Decimal):
-            take_fix(book, price, counted, boundary, on_time=True)
-            seen = sight(book, counted, counted, price)
-            settle_wants(book, seen, boundary, assumed_only=True)
-    market.time = time
-
-
 def _take(book: Book, given: Input) -> Refusal | None:
     """Apply the input itself; the reason if it is refused."""
     match given:
@@ -150,55 +183,72 @@ def _take(book: Book, given: Input) -> Refusal | None:
             return fill(book, given)
         case OrderEndReported():
             return report_end(book, given)
-        case SetUnderlyingTerms():
-            return _set_underlying_terms(book, given)
-        case SetTokenTerms():
-            return _set_token_terms(book, given)
+        case TokenQuoteObserved():
+            return take_quote(book, given, book.position)
+        case FundingObserved():
+            return observe_funding(book, given)
+        case FundingPaid():
+            return pay_funding(book, given)
+        case SignalObserved():
+            return _note_signal(book, given)
+        case CreationRequested() | RedemptionRequested():
+            return receive(book, given)
+        case CashDelivered():
+            return deliver_cash(book, given)
+        case UnitsLocked():
+            return lock_units(book, given)
+        case RequestWithdrawn():
+            return withdraw(book, given)
+        case SettlementConfirmed():
+            return confirm(book, given)
+        case ForkClaimed():
+            return claim(book, given)
+        case _:
+            return _obey(book, given)
+
+
+def _obey(book: Book, given: Command) -> Refusal | None:
+    """Carry out a command."""
+    match given:
+        case SetUnderlyingTerms() | SetTokenTerms():
+            return set_terms(book, given)
+        case SetParticipant():
+            return set_participant(book, given)
+        case HaltTrading():
+            return halt(book, given)
+        case ResumeTrading():
+            return resume(book, given)
+        case HaltCreations() | ResumeCreations():
+            return hold_creations(book, given)
+        case WindDownToken():
+            return wind_down(book, given)
+        case MergeUnits():
+            return merge(book, given)
+        case AnnounceFork():
+            return announce(book, given)
+        case TakeForkSnapshot():
+            return take_snapshot(book, given)
+        case DistributeFork():
+            return distribute(book, given)
+
+
+def _note_signal(book: Book, given: SignalObserved) -> Refusal | None:
+    """Pass a signal on to desks and the audit."""
+    if given.token is not None and given.token not in book.tokens:
+        return "unknown_token"
+    book.emit(SignalNoted(given.underlying, given.kind, given.source, given.text, given.value, given.token))
+    return None
 
 
 def _take_quote(book: Book, quote: QuoteObserved) -> Refusal | None:
     """A crossed quote is the venue's last all the same: the venue has no usable price until its next one."""
     book.market.quotes[quote.venue] = quote
+    book.market.logged[quote.venue] = book.position.offset
     mid = book.rule.mid(quote)
     if mid is None:
         book.mids.pop(quote.venue, None)
         return "crossed_quote" if quote.bid > quote.ask else None
     book.mids[quote.venue] = mid
-    return None
-
-
-def _set_underlying_terms(book: Book, command: SetUnderlyingTerms) -> Refusal | None:
-    market = book.market
-    if command.terms_version <= market.terms_version:
-        return "terms_version_not_newer"
-    if market.time is not None and command.terms.reset_offset_s != market.terms.reset_offset_s:
-        return "terms_not_changeable"
-    market.terms_version, market.terms = command.terms_version, command.terms
-    book.use_terms()
-    book.emit(UnderlyingTermsChanged(market.underlying, command.terms_version, command.by, command.reason))
-    return None
-
-
-def _set_token_terms(book: Book, command: SetTokenTerms) -> Refusal | None:
-    token = book.tokens.get(command.token)
-    if token is None:
-        token = book.list_token(command)
-    elif command.terms_version <= token.terms_version:
-        return "terms_version_not_newer"
-    elif token.status != "listed" and command.terms.multiplier != token.terms.multiplier:
-        return "terms_not_changeable"
-    token.terms_version, token.terms, token.moved = command.terms_version, command.terms, True
-    book.touch(token)
-    book.emit(
-        TokenTermsChanged(
-            underlying=command.underlying,
-            token=command.token,
-            multiplier=command.terms.multiplier,
-            terms_version=command.terms_version,
-            by=command.by,
-            reason=command.reason,
-        )
-    )
     return None
 
 
@@ -208,7 +258,8 @@ def _note_index(book: Book, price: Decimal | NoIndex) -> Decimal | None:
     if isinstance(price, Decimal):
         if market.no_index is not None:
             book.emit(IndexRegained(market.underlying, price))
-        market.no_index, market.price = None, price
+        market.no_index = None
+        market.note_price(price)
         return price
     if market.no_index is None and market.price is not None:
         market.no_index = price
@@ -221,17 +272,10 @@ def _refuse(book: Book, given: Input, reason: Refusal) -> None:
 
 
 def _detail(book: Book, given: Input) -> str:
-    """What a person needs beside the reason."""
-    match given:
-        case QuoteObserved():
-            return f"{given.venue} {given.bid}/{given.ask}"
-        case FillReported():
-            return f"order {given.order_id} fill {given.fill_id}"
-        case OrderEndReported():
-            return f"order {given.order_id} {given.outcome}"
-        case SetTokenTerms():
-            return f"{given.token} version {given.terms_version}"
-        case SetUnderlyingTerms():
-            return f"version {given.terms_version}, in force {book.market.terms_version}"
-        case ClockTicked():
-            return ""
+    """What a person needs beside the reason: what the input was about."""
+    if isinstance(given, QuoteObserved):
+        return f"{given.venue} {given.bid}/{given.ask}"
+    if isinstance(given, SetUnderlyingTerms):
+        return f"version {given.terms_version}, in force {book.market.terms_version}"
+    about = ((label, getattr(given, name, None)) for name, label in _ABOUT.items())
+    return " ".join(f"{label} {value}".strip() for label, value in about if value is not None)

@@ -8,15 +8,16 @@ from engine.domain.numbers import ZERO, fill_up, money, share_out, toward_zero, 
 from engine.domain.outputs import Purpose
 from engine.domain.terms import UnderlyingTerms
 
-_PURPOSES: tuple[Purpose, ...] = ("rebalance",)
+_PURPOSES: tuple[Purpose, ...] = ("rebalance", "creation", "redemption")
 
 
 class Want(NamedTuple):
-    """A signed quantity an account wants now."""
+    """A signed quantity an account wants now; a flow's names its request."""
 
     token: str
     purpose: Purpose
     quantity: Decimal
+    request: str | None = None
 
 
 class Netted(NamedTuple):
@@ -31,9 +32,9 @@ class Netted(NamedTuple):
         return sum((part.quantity for part in self.parts), ZERO)
 
 
-def rank(want: Want) -> tuple[str, int]:
-    """Who comes first where a remainder must go to one: by token, then by purpose."""
-    return want.token, _PURPOSES.index(want.purpose)
+def rank(want: Want) -> tuple[str, int, str]:
+    """Who comes first where a remainder must go to one: by token, then by purpose, then by request."""
+    return want.token, _PURPOSES.index(want.purpose), want.request or ""
 
 
 def sendable(quantity: Decimal, price: Decimal, terms: UnderlyingTerms) -> Decimal:

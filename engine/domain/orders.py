@@ -1,14 +1,16 @@
 """Orders out: sending, fills in any order, ends, tries (specification, section 4)."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from decimal import Decimal
-from itertools import groupby
 
+from engine.domain.attribution import note_trade
 from engine.domain.book import Book
+from engine.domain.costs import move
 from engine.domain.inputs import FillReported, OrderEndReported
 from engine.domain.instants import SECOND, Instant
 from engine.domain.netting import Want, cash_of, rank
-from engine.domain.numbers import ZERO, fill_up, money, share_out
+from engine.domain.numbers import ZERO, fill_up, money, share_out, toward_zero
 from engine.domain.outputs import (
     BookedShare,
     CancelRequested,
@@ -19,7 +21,7 @@ from engine.domain.outputs import (
     WantAbandoned,
     WantsCrossed,
 )
-from engine.domain.state import Account, Order, Part, Token
+from engine.domain.state import Holder, Order, Part, Request, Token, Traded
 
 MAX_FILLS = 10_000
 """Fills one order can have."""
@@ -29,19 +31,6 @@ URGENT_RETRY = SECOND
 would else be asked for ever at the same instant."""
 
 
-def book_move(book: Book, account: Account, quantity: Decimal, cash: Decimal) -> None:
-    """Move basket and cash of an account; what reaches a closed token is the issuer's."""
-    if isinstance(account, Token):
-        if account.status == "closed":
-            book.market.issuer_basket += quantity
-            book.market.issuer_cash += cash
-            return
-        account.moved = True
-    account.basket += quantity
-    account.cash += cash
-    book.touch(account)
-
-
 def cross(book: Book, wants: Sequence[Want], price: Decimal, time: Instant) -> None:
     """Book opposite wants against each other at `price`, without commission. Cash and quantity sum to zero."""
     shares: list[BookedShare] = []
@@ -49,21 +38,42 @@ def cross(book: Book, wants: Sequence[Want], price: Decimal, time: Instant) -> N
         side = sorted((want for want in wants if want.quantity * sign > ZERO), key=rank)
         sizes = [abs(want.quantity) for want in side]
         for want, cash in zip(side, cash_of(sizes, price), strict=True):
-            book_move(book, book.account(want.token), want.quantity, -sign * cash)
-            shares.append(BookedShare(want.token, want.purpose, want.quantity, -sign * cash))
+            account = book.account(want.token, want.request)
+            shares.append(_book(book, want, traded(account), -sign * cash, price, ZERO))
     book.emit(WantsCrossed(book.market.underlying, price, tuple(shares)), time)
 
 
-def book_parts(book: Book, parts: Sequence[Want], price: Decimal, commission: Decimal) -> tuple[BookedShare, ...]:
-    """Book signed `parts` of one side at `price`; cash and commission are shared pro rata, to the last digit."""
-    sizes = [abs(part.quantity) for part in parts]
-    sign = 1 if parts[0].quantity > ZERO else -1
+def book_parts(book: Book, parts: Sequence[Part], sign: int, price: Decimal, fee: Decimal) -> tuple[BookedShare, ...]:
+    """Book `parts` of one side at `price`; cash and the commission `fee` are shared pro rata, to the last digit."""
+    sizes = [part.quantity for part in parts]
     shares: list[BookedShare] = []
-    for part, value, fee in zip(parts, cash_of(sizes, price), share_out(commission, sizes), strict=True):
-        cash = -sign * value - fee
-        book_move(book, book.account(part.token), part.quantity, cash)
-        shares.append(BookedShare(part.token, part.purpose, part.quantity, cash))
+    for part, value, commission in zip(parts, cash_of(sizes, price), share_out(fee, sizes), strict=True):
+        want = Want(part.token, part.purpose, sign * part.quantity, part.request)
+        shares.append(_book(book, want, part.traded, -sign * value - commission, price, commission))
     return tuple(shares)
+
+
+def traded(account: Holder) -> Traded:
+    """Why an account trades now, and the price that was decided at."""
+    if isinstance(account, Request):
+        return Traded("flow", account.decided_at)
+    if account.origin == "termination":
+        return Traded("closing", account.decided_at)
+    return Traded("reset" if account.origin == "reset" else "intraday", account.decided_at)
+
+
+def _book(book: Book, want: Want, why: Traded, cash: Decimal, price: Decimal, commission: Decimal) -> BookedShare:
+    """Move basket and cash of the account a want is of; what reaches one that was paid out is the issuer's."""
+    account = book.account(want.token, want.request)
+    ended = account.status != "struck" if isinstance(account, Request) else not account.units
+    if ended:
+        book.market.issuer_basket += want.quantity
+        book.market.issuer_cash += cash
+    else:
+        move(book, account, want.quantity, cash)
+        if isinstance(account, Token):
+            note_trade(account, why, want.quantity, price, commission)
+    return BookedShare(want.token, want.purpose, want.quantity, cash, want.request, to_issuer=ended)
 
 
 def fill(book: Book, report: FillReported) -> Refusal | None:
@@ -85,8 +95,9 @@ def fill(book: Book, report: FillReported) -> Refusal | None:
         part.filled += size
         if not late:
             _open(book, order, part, -size)
-    wants = [Want(part.token, part.purpose, order.sign * size) for part, size in taken]
-    shares = book_parts(book, wants, report.price, money(report.commission))
+    commission = money(report.commission)
+    filled = [replace(part, quantity=size) for part, size in taken]
+    shares = book_parts(book, filled, order.sign, report.price, commission)
     book.note(order)
     book.emit(
         FillBooked(
@@ -96,7 +107,7 @@ def fill(book: Book, report: FillReported) -> Refusal | None:
             side=order.side,
             quantity=report.quantity,
             price=report.price,
-            commission=money(report.commission),
+            commission=commission,
             late=late,
             shares=shares,
         )
@@ -138,7 +149,7 @@ def end(book: Book, order: Order, outcome: Outcome, detail: str) -> None:
     for part in order.parts:
         if part.unfilled:
             _open(book, order, part, -part.unfilled)
-            _count_try(book, book.account(part.token))
+            _count_try(book, book.account(part.token, part.request))
 
 
 def end_overdue(book: Book) -> None:
@@ -164,28 +175,48 @@ def cancel(book: Book, order: Order, reason: str) -> None:
     book.emit(CancelRequested(book.market.underlying, order.order_id, reason))
 
 
+def hand_over(book: Book, token: Token, request: Request) -> None:
+    """Move a redemption's share of its token's open orders, `units / S`, to its flow account."""
+    for order in book.out:
+        for part in [part for part in order.parts if part.token == token.token and part.purpose == "rebalance"]:
+            moved = toward_zero(part.unfilled * request.units / token.units)
+            if not moved:
+                continue
+            _open(book, order, part, -moved)
+            part.quantity -= moved
+            flow = Part(token.token, "redemption", moved, Traded("flow", request.decided_at), request.request_id)
+            order.parts.append(flow)
+            order.parts.sort(key=lambda each: rank(Want(each.token, each.purpose, ZERO, each.request)))
+            _open(book, order, flow, moved)
+            book.note(order)
+
+
 def _open(book: Book, order: Order, part: Part, change: Decimal) -> None:
-    account = book.account(part.token)
+    account = book.account(part.token, part.request)
     account.open += order.sign * change
     if order.urgent and isinstance(account, Token):
         account.open_urgent += order.sign * change
     book.touch(account)
 
 
-def _count_try(book: Book, account: Account) -> None:
+def _count_try(book: Book, account: Holder) -> None:
     account.tries += 1
-    if not isinstance(account, Token) or account.abandoned:
+    if account.abandoned or account.tries < book.market.terms.max_tries:
         return
-    if account.origin in ("reset", "min_leverage") and account.tries >= book.market.terms.max_tries:
+    if isinstance(account, Token) and account.origin in ("reset", "min_leverage"):
         account.abandoned = True
         book.emit(WantAbandoned(book.market.underlying, account.token, account.tries, account.want))
+    if isinstance(account, Request) and account.flow == "creation" and not account.unwinding:
+        account.abandoned = True
+        rest, name = account.want, account.request_id
+        book.emit(WantAbandoned(book.market.underlying, account.token, account.tries, rest, name))
 
 
 def _distribute(order: Order, quantity: Decimal) -> Iterable[tuple[Part, Decimal]]:
     """A fill's parts: first to rebalances, then to flows, pro rata within each class."""
     rest = quantity
-    for _, same_class in groupby(order.parts, key=lambda part: part.purpose != "rebalance"):
-        parts = [part for part in same_class if part.unfilled]
+    for rebalancing in (True, False):
+        parts = [part for part in order.parts if part.unfilled and (part.purpose == "rebalance") is rebalancing]
         room = [part.unfilled for part in parts]
         taken = min(rest, sum(room, ZERO))
         if not taken:

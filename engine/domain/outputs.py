@@ -4,10 +4,9 @@ Where an output goes is its `stream`; identity, sequence, time and cause are put
 """
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal, NamedTuple, TypeAlias
+from typing import ClassVar, Literal
 
 from engine.domain.fields import Amount, Count, Moment, Name, Price, Ratio, Reference, Units, Words
-from engine.domain.instants import Instant
 from engine.domain.terms import Fills
 
 RULES_VERSION = "1"
@@ -15,7 +14,10 @@ RULES_VERSION = "1"
 
 Stream = Literal["orders", "events", "navs"]
 Side = Literal["buy", "sell"]
-Purpose = Literal["rebalance"]
+Purpose = Literal["rebalance", "creation", "redemption"]
+Cause = Literal["reset", "intraday", "closing", "flow"]
+"""Why a quantity was traded: what a rebalance is attributed to."""
+
 Trigger = Literal["max_leverage", "min_leverage", "emergency_leverage"]
 Status = Literal["listed", "live", "terminated", "closed"]
 Outcome = Literal["filled", "expired", "cancelled", "rejected", "overdue"]
@@ -34,6 +36,28 @@ Refusal = Literal[
     "order_already_ended",
     "terms_version_not_newer",
     "terms_not_changeable",
+    "effective_in_past",
+    "unknown_request",
+    "duplicate_request",
+    "duplicate_delivery",
+    "request_not_open",
+    "too_many_requests",
+    "too_many_participants",
+    "units_not_as_requested",
+    "duplicate_funding",
+    "funding_too_late",
+    "funding_off_minute",
+    "funding_amount_not_assumed",
+    "already_halted",
+    "not_halted",
+    "not_live",
+    "unknown_fork",
+    "duplicate_fork",
+    "fork_out_of_order",
+    "claim_not_open",
+    "claim_exceeds_entitlement",
+    "duplicate_claim",
+    "bad_ratio",
 ]
 
 
@@ -48,11 +72,12 @@ class CountedQuote:
 
 @dataclass(frozen=True, slots=True)
 class Allocation:
-    """A token's signed part of an order, a fill or a cross, in underlying units."""
+    """A token's signed part of an order, a fill or a cross, in underlying units; a flow's names its request."""
 
     token: Name
     purpose: Purpose
     quantity: Amount
+    request: Reference | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +88,9 @@ class BookedShare:
     purpose: Purpose
     quantity: Amount
     cash: Amount
+    request: Reference | None = None
+    to_issuer: bool = False
+    """The token or request had been paid out: this is the issuer's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +153,11 @@ class TokenTermsChanged:
 
 @dataclass(frozen=True, slots=True)
 class TokenLaunched:
-    """The first units exist: initial NAV, benchmark and rule value start at this price."""
+    """The first units of a series exist: initial NAV, benchmark and rule value start at this price."""
 
     underlying: Name
     token: Name
+    series: Count
     units: Units
     nav: Price
     price: Price
@@ -235,12 +264,13 @@ class OrderEnded:
 
 @dataclass(frozen=True, slots=True)
 class WantAbandoned:
-    """Alert: a reset was tried as often as the terms allow; its rest stays as drift."""
+    """Alert: tried as often as the terms allow. A reset's rest stays as drift, a creation's is not bought any more."""
 
     underlying: Name
     token: Name
     tries: Count
     rest: Amount
+    request: Reference | None = None
     type: Literal["want_abandoned"] = "want_abandoned"
     stream: ClassVar[Stream] = "events"
 
@@ -267,10 +297,11 @@ class IndexRegained:
 
 @dataclass(frozen=True, slots=True)
 class TokenTerminated:
-    """The token's value is gone at this price: units stop, the basket is sold."""
+    """The token ends: units stop, the basket is sold. Its value is gone, or it was wound down."""
 
     underlying: Name
     token: Name
+    reason: Literal["value_gone", "wound_down"]
     with_index: bool
     price: Price
     equity: Amount
@@ -331,6 +362,13 @@ class NavPublished:
     benchmark: Amount
     rule_value: Amount
     tracking_difference: Ratio | None
+    premium: Ratio | None
+    """Token bid / NAV - 1, with an index and a token quote under ten seconds old."""
+    discount: Ratio | None
+    """Token ask / NAV - 1, likewise."""
+    accrued_fee: Amount
+    """Not yet paid out of the cash; NAV is net of it."""
+    halted: bool
     next_reset: Moment
     zero_price: Amount | None
     """NAV is zero here; null when no positive price does it."""
@@ -340,34 +378,3 @@ class NavPublished:
     terms_version: Count
     type: Literal["nav_published"] = "nav_published"
     stream: ClassVar[Stream] = "navs"
-
-
-Body: TypeAlias = (
-    OrderSent
-    | CancelRequested
-    | UnderlyingTermsChanged
-    | TokenTermsChanged
-    | TokenLaunched
-    | FixTaken
-    | TokenReset
-    | RebalanceTriggered
-    | WantsCrossed
-    | FillBooked
-    | OrderEnded
-    | WantAbandoned
-    | IndexLost
-    | IndexRegained
-    | TokenTerminated
-    | TokenClosed
-    | InputRefused
-    | NavPublished
-)
-
-
-class Output(NamedTuple):
-    """A body with its place: the key it is ordered under, its gapless number there, its time."""
-
-    key: str
-    sequence: int
-    time: Instant
-    body: Body

@@ -4,12 +4,15 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from engine.domain.book import Book
-from engine.domain.exposure import equity, leverage, price_at, zero_price
+from engine.domain.costs import accrued_fee, accrued_interest
+from engine.domain.events import Output
+from engine.domain.exposure import equity, grown, leverage, price_at, zero_price
 from engine.domain.index import Mid, middle
 from engine.domain.instants import MILLISECOND, SECOND
 from engine.domain.numbers import ONE, ZERO, money
-from engine.domain.outputs import NavPublished, Output
-from engine.domain.rebalance import Sight, grown
+from engine.domain.outputs import NavPublished
+from engine.domain.premium import premium_of
+from engine.domain.sight import Sight
 from engine.domain.state import Token
 
 PUBLISHING = ("live", "terminated")
@@ -71,7 +74,8 @@ def _indication(book: Book, seen: Sight) -> Indication:
 def _record(book: Book, token: Token, seen: Sight, indication: Indication) -> NavPublished:
     basket, cash, terms = token.basket, token.cash, token.terms
     price = seen.price if seen.with_index else None
-    nav = None if price is None and token.status == "live" else _per_unit(token, price)
+    nav = None if price is None and token.status == "live" else _per_unit(book, token, price)
+    stray = premium_of(book, token, price)
     lever = None if price is None else leverage(basket, cash, price)
     rule = token.rule_value
     benchmark = token.benchmark
@@ -86,7 +90,7 @@ def _record(book: Book, token: Token, seen: Sight, indication: Indication) -> Na
         token=token.token,
         status=token.status,
         nav=nav,
-        inav=None if indication.price is None else _per_unit(token, indication.price),
+        inav=None if indication.price is None else _per_unit(book, token, indication.price),
         inav_venues=indication.venues,
         inav_age_ms=indication.age_ms,
         inav_dispersion=money(indication.dispersion),
@@ -101,6 +105,10 @@ def _record(book: Book, token: Token, seen: Sight, indication: Indication) -> Na
         benchmark=benchmark,
         rule_value=rule,
         tracking_difference=money(nav / rule - ONE) if nav is not None and rule > ZERO else None,
+        premium=None if stray is None else money(stray.premium),
+        discount=None if stray is None else money(stray.discount),
+        accrued_fee=ZERO if price is None else money(accrued_fee(token, price, book.now)),
+        halted=book.halted(token),
         next_reset=book.market.next_boundary,
         zero_price=_shown(zero_price(basket, cash)),
         max_leverage_price=at[0],
@@ -110,13 +118,16 @@ def _record(book: Book, token: Token, seen: Sight, indication: Indication) -> Na
     )
 
 
-def _per_unit(token: Token, price: Decimal | None) -> Decimal:
-    """NAV per unit, never below zero: what is left of a closed token, nothing of a terminated one, else `A / S`."""
+def _per_unit(book: Book, token: Token, price: Decimal | None) -> Decimal:
+    """NAV per unit, net of what has accrued, never below zero; the final value of a closed token."""
     if token.status == "closed":
         return token.final_value
-    if token.status == "terminated" or price is None:
+    if price is None or (token.status == "terminated" and not token.wound_down):
         return ZERO
-    return max(ZERO, money(equity(token.basket, token.cash, price) / token.units))
+    worth = equity(token.basket, token.cash, price)
+    if token.status == "live":
+        worth -= accrued_fee(token, price, book.now) + accrued_interest(token, book.now)
+    return max(ZERO, money(worth / token.units))
 
 
 def _shown(price: Decimal | None) -> Decimal | None:

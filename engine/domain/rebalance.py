@@ -4,56 +4,36 @@ Specification, sections 2 and 3. Goals are set here and nowhere chased; orders c
 """
 
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Literal
 
+from engine.domain.attribution import close_day, start_day
 from engine.domain.book import Book
-from engine.domain.exposure import equity, fallen_to, leverage, reached, target
-from engine.domain.index import Mid, basis, middle
-from engine.domain.instants import DAY, Instant
+from engine.domain.corporate import merge_below_floor
+from engine.domain.costs import pay_costs
+from engine.domain.exposure import equity, fallen_to, grown, leverage, reached, target
+from engine.domain.index import Mid, basis
+from engine.domain.instants import Instant
 from engine.domain.netting import sendable
-from engine.domain.numbers import ONE, ZERO, money
+from engine.domain.numbers import ZERO, money
 from engine.domain.outputs import FixTaken, RebalanceTriggered, TokenReset, TokenTerminated, Trigger
+from engine.domain.sight import Sight
 from engine.domain.state import Origin, Token
 
 EMERGENCIES = ("emergency_leverage", "termination")
 DE_LEVERS = ("max_leverage", "emergency_leverage")
 
 
-class Sight(NamedTuple):
-    """What prices the input at hand lets the book act on.
+def take_fix(book: Book, price: Decimal, counted: list[Mid], boundary: Instant, *, on_time: bool) -> list[Token]:
+    """The fix of the boundaries waiting: benchmarks move, tokens are reset; a halted one owes its reset.
 
-    With an index every rule may act at `price`. Without one, `price` is the median of the usable mids and only
-    what every usable mid alone demands may act: `low` and `high` are the extreme mids.
+    Returns the tokens that were reset.
     """
-
-    price: Decimal | None
-    with_index: bool
-    low: Decimal
-    high: Decimal
-    counted: tuple[Mid, ...]
-
-    @property
-    def demanded_by(self) -> tuple[Decimal, ...]:
-        """The prices at which a limit must be reached before it acts."""
-        return (self.low,) if self.low == self.high else (self.low, self.high)
-
-
-def sight(book: Book, usable: list[Mid], counted: list[Mid], index: Decimal | None) -> Sight:
-    """What can be acted on, from the usable mids, those counted and the index price if there is one."""
-    if index is not None:
-        return Sight(index, with_index=True, low=index, high=index, counted=tuple(counted))
-    if len(usable) < book.rule.min_venues:
-        return Sight(None, with_index=False, low=ZERO, high=ZERO, counted=())
-    return Sight(middle(usable), with_index=False, low=usable[0].price, high=usable[-1].price, counted=tuple(usable))
-
-
-def take_fix(book: Book, price: Decimal, counted: list[Mid], boundary: Instant, *, on_time: bool) -> None:
-    """The fix of the boundaries waiting: benchmarks move, tokens are reset."""
     market = book.market
     boundaries, market.boundaries_waiting = market.boundaries_waiting, 0
     late = not on_time or boundaries > 1
     time = boundary if on_time else book.now
     book.emit(FixTaken(market.underlying, boundary, boundaries, late, price, basis(counted)), time)
+    done = []
     for token in book.tokens.values():
         if token.status == "listed":
             continue
@@ -63,46 +43,81 @@ def take_fix(book: Book, price: Decimal, counted: list[Mid], boundary: Instant, 
         book.note(token)
         if token.status != "live":
             continue
-        worth = equity(token.basket, token.cash, price)
-        before = leverage(token.basket, token.cash, price)
-        _set_goal(book, token, "reset", price)
-        book.emit(
-            TokenReset(
-                underlying=market.underlying,
-                token=token.token,
-                boundary=boundary,
-                boundaries=boundaries,
-                late=late,
-                price=price,
-                equity=money(worth),
-                leverage=before,
-                goal=token.goal,
-                want=token.want,
-                benchmark=token.benchmark,
-                rule_value=token.rule_value,
-            ),
-            time,
-        )
+        token.owes_resets += boundaries
+        if book.halted(token):
+            book.touch(token)
+        else:
+            _reset(book, token, price, boundary, time, late=late or token.owes_resets > boundaries)
+            done.append(token)
+    market.day_high = market.day_low = price
+    return done
 
 
-def last_boundary(book: Book) -> Instant:
-    """The latest boundary that has passed."""
-    return book.market.next_boundary - DAY
+def reset_owed(book: Book, price: Decimal) -> list[Token]:
+    """The resets that came due while their token was halted: late, at the first index after. Returns the tokens."""
+    owing = [token for token in book.tokens.values() if token.owes_resets and not book.halted(token)]
+    for token in owing:
+        _reset(book, token, price, book.last_boundary, book.now, late=True)
+    return owing
+
+
+def _reset(book: Book, token: Token, price: Decimal, boundary: Instant, time: Instant, *, late: bool) -> None:
+    """Pay what accrued, close the day, set the goal; at an announced last reset the goal is zero."""
+    boundaries, token.owes_resets = token.owes_resets, 0
+    pay_costs(book, token, price, time)
+    worth = equity(token.basket, token.cash, price)
+    before = leverage(token.basket, token.cash, price)
+    value = max(ZERO, worth / token.units)
+    _move_rule_value(token, price)
+    book.emit(close_day(token, book.market, value, price), time)
+    start_day(token, value, price, time)
+    _set_goal(book, token, "reset", price)
+    book.emit(
+        TokenReset(
+            underlying=book.market.underlying,
+            token=token.token,
+            boundary=boundary,
+            boundaries=boundaries,
+            late=late,
+            price=price,
+            equity=money(worth),
+            leverage=before,
+            goal=token.goal,
+            want=token.want,
+            benchmark=token.benchmark,
+            rule_value=token.rule_value,
+        ),
+        time,
+    )
+    if token.last_reset is not None and boundary >= token.last_reset:
+        token.wound_down = True
+        terminate(book, token, price, with_index=True, time=time)
+    else:
+        merge_below_floor(book, token, value, time)
 
 
 def terminate_spent(book: Book, seen: Sight) -> None:
-    """End every live token whose equity is gone at the prices in sight."""
+    """End every live token whose equity is gone at the prices in sight, halted or not."""
     if seen.price is None:
         return
     for token in book.exposed(seen.low, seen.high):
-        if any(equity(token.basket, token.cash, price) > ZERO for price in seen.demanded_by):
-            continue
-        _move_rule_value(token, seen.price)
-        token.status, token.goal, token.origin = "terminated", ZERO, "termination"
-        token.tries, token.abandoned = 0, False
-        book.touch(token)
-        worth = money(equity(token.basket, token.cash, seen.price))
-        book.emit(TokenTerminated(book.market.underlying, token.token, seen.with_index, seen.price, worth))
+        if all(equity(token.basket, token.cash, price) <= ZERO for price in seen.demanded_by):
+            terminate(book, token, seen.price, with_index=seen.with_index, time=book.now)
+
+
+def terminate(book: Book, token: Token, price: Decimal, *, with_index: bool, time: Instant) -> None:
+    """End a token: its goal is zero from here, and so is that of every flow it has."""
+    _move_rule_value(token, price)
+    token.status, token.goal, token.origin, token.decided_at = "terminated", ZERO, "termination", price
+    token.tries, token.abandoned, token.owes_resets = 0, False, 0
+    book.touch(token)
+    worth = money(equity(token.basket, token.cash, price))
+    reason: Literal["wound_down", "value_gone"] = "wound_down" if token.wound_down else "value_gone"
+    book.emit(TokenTerminated(book.market.underlying, token.token, reason, with_index, price, worth), time)
+    for request in book.flows():
+        if request.token == token.token:
+            request.unwinding, request.abandoned, request.goal, request.decided_at = True, False, ZERO, price
+            book.touch(request)
 
 
 def trigger(book: Book, seen: Sight, *, price_moved: bool) -> None:
@@ -114,7 +129,7 @@ def trigger(book: Book, seen: Sight, *, price_moved: bool) -> None:
     if price is None:
         return
     for token in book.exposed(seen.low, seen.high):
-        if not token.basket or not (price_moved or token.moved):
+        if not token.basket or not (price_moved or token.moved) or book.halted(token):
             continue
         if token.moved:
             token.moved = False
@@ -160,6 +175,7 @@ def is_urgent(book: Book, token: Token, price: Decimal) -> bool:
     """Whether the token's want is an emergency not yet closed."""
     return (
         token.origin in EMERGENCIES
+        and not token.wound_down
         and token.terms.emergency_at is not None
         and bool(sendable(token.want, price, book.market.terms))
     )
@@ -202,7 +218,7 @@ def _would_reverse(token: Token, price: Decimal) -> bool:
 def _set_goal(book: Book, token: Token, origin: Origin, price: Decimal) -> None:
     _move_rule_value(token, price)
     token.goal = target(token.terms.multiplier, token.basket, token.cash, price)
-    token.origin = origin
+    token.origin, token.decided_at = origin, price
     token.tries, token.abandoned = 0, False
     book.touch(token)
 
@@ -211,8 +227,3 @@ def _move_rule_value(token: Token, price: Decimal) -> None:
     """The rule value follows the token's own decisions at their prices, without cost."""
     token.rule_value = grown(token.rule_value, token.terms.multiplier, token.rule_price, price)
     token.rule_price = price
-
-
-def grown(value: Decimal, multiplier: Decimal, old_price: Decimal, price: Decimal) -> Decimal:
-    """A value that follows `multiplier` times the return from `old_price` to `price`, never below zero."""
-    return max(ZERO, money(value * (ONE + multiplier * (price / old_price - ONE))))

@@ -4,15 +4,18 @@ Terms enter the log as operator commands, so a replay needs no settings file. De
 specification. A combination that cannot work is refused with the reason when the object is made.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
 
-from engine.domain.fields import STRICT, Count, Name, Price, Ratio, Seconds, Share, Units
+from engine.domain.addresses import is_address
+from engine.domain.fields import STRICT, Count, Name, Price, Quantity, Ratio, Reference, Seconds, Share, Units
 from engine.domain.numbers import ONE, ZERO, exact
 
 MAX_MULTIPLIER = 10
+MAX_BUFFER = 10
 MAX_VENUES = 16
+MAX_LATE_FUNDING_H = 240
 DAY_S = 86_400
 
 Fills = Literal["reported", "assumed"]
@@ -58,6 +61,12 @@ class UnderlyingTerms:
     """Time from one ordinary order to the next."""
     max_tries: Count = 10
     """A reset is given up, with an alert, after so many orders that left a part of it unfilled."""
+    de_lever_time_s: Seconds | None = None
+    """Time the market is given to take a de-lever of all same-side tokens; creations beyond that are refused."""
+    funding_weights: dict[Name, Share] = field(default_factory=dict)
+    """Each venue's share of the hedge, for assumed fills; a venue not named counts in full where none is named."""
+    late_funding_h: Count = 26
+    """Funding reported late is booked if it is dated within so many hours; 0 keeps no history for it."""
     slippage: Share = ZERO
     """Of the price, against the token, for assumed fills."""
     commission: Share = ZERO
@@ -70,6 +79,7 @@ class UnderlyingTerms:
         _require(len(set(self.venues)) == len(self.venues), "a venue is named twice")
         _require(not self.venues or len(self.venues) >= self.min_venues, "fewer venues than min_venues: never an index")
         _require(self.slippage < ONE, "slippage is below 1")
+        _require(self.late_funding_h <= MAX_LATE_FUNDING_H, f"late_funding_h is at most {MAX_LATE_FUNDING_H}")
         _require(self.tolerance < ONE, "tolerance is below 1")
         _require(self.emergency_tolerance < ONE, "emergency_tolerance is below 1")
         _require(
@@ -101,6 +111,42 @@ class TokenTerms:
     """NAV of the first unit."""
     seed_units: Units = ZERO
     """Units the issuer brings in kind, at target, at the first index price."""
+    yearly_fee: Share = ZERO
+    """Management fee, of the equity, per 365 days; paid at each reset and change of units."""
+    basket_kind: Literal["perpetual", "spot"] = "perpetual"
+    """Whether the token holds linear contracts or the underlying itself."""
+    loan_rate: Share = ZERO
+    """Yearly interest on negative cash of a spot basket."""
+    creation_unit: Quantity = ONE
+    """Units are created and redeemed in whole multiples of this."""
+    creation_fee: Share = Decimal("0.001")
+    """Of the value created, to the issuer."""
+    redemption_fee: Share = Decimal("0.001")
+    """Of the cash redeemed, to the issuer."""
+    buffer: Share = Decimal("0.1")
+    """Cash delivered for a creation beyond its value, of 1."""
+    strike: Literal["next_index", "interval", "daily_reset"] = "next_index"
+    """Which index prices a creation or redemption may join at."""
+    strike_interval_s: Seconds = 3_600
+    """Time between strikes, where they come at intervals."""
+    strike_cut_off_s: Seconds = 300
+    """Where they come at the daily reset, only what was accepted so long before joins."""
+    regions: tuple[Name, ...] = ()
+    """Where units may be created and redeemed; empty anywhere."""
+    contract_address: Reference | None = None
+    """The token's registered contract: EVM with its checksum, or SS58."""
+    designated_participant: Name | None = None
+    """Who is invited to create or redeem when the market price strays; none invites nobody."""
+    premium_band: Share = Decimal("0.01")
+    """So far the market price may stray from the NAV."""
+    premium_alert: Share = Decimal("0.02")
+    """Beyond this a desk is alerted."""
+    premium_persist_s: Seconds = 30
+    """A premium or discount beyond the band for so long makes an invitation."""
+    nav_floor: Units = ZERO
+    """Below this NAV units are merged at the next reset; 0 never."""
+    floor_merge: Count = 10
+    """So many units become one then."""
 
     def __post_init__(self) -> None:
         """Refuse limits that would act at once or never."""
@@ -118,6 +164,15 @@ class TokenTerms:
                 limit is not None and emergency >= limit,
                 f"emergency_leverage {emergency} is below max_leverage {limit}",
             )
+        _require(
+            self.contract_address is None or is_address(self.contract_address), "contract_address has a bad checksum"
+        )
+        _require(self.buffer < MAX_BUFFER, f"buffer is below {MAX_BUFFER}")
+        _require(self.creation_fee < ONE, "creation_fee is below 1")
+        _require(self.redemption_fee < ONE, "redemption_fee is below 1")
+        _require(self.strike != "interval" or self.strike_interval_s > 0, "strike_interval_s is above 0")
+        _require(self.premium_alert >= self.premium_band, "premium_alert is not below premium_band")
+        _require(self.floor_merge > 1, "floor_merge is above 1")
         _require(self.netted or self.fills == "assumed", "only a token with assumed fills can stay un-netted")
 
     @property

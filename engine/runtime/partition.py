@@ -6,20 +6,19 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from engine.domain.book import Book
-from engine.domain.inputs import Input, Position, SetTokenTerms, SetUnderlyingTerms
+from engine.domain.commands import SetTokenTerms, SetUnderlyingTerms
+from engine.domain.inputs import Input, Position
 from engine.domain.instants import MILLISECOND
 from engine.domain.machine import step
 from engine.domain.numbers import exact
 from engine.domain.outputs import NavPublished
-from engine.domain.state import Market, Order, Token
+from engine.domain.state import Market, Record, record_name
 from engine.wire.codec import DecodeError, cause_of, cloud_headers, decode_input, encode_outputs
 from engine.wire.states import (
     Checkpoint,
     Digest,
-    StateRecord,
     decode_record,
     encode_record,
-    record_name,
 )
 from engine.wire.topics import DEAD_LETTERS, OUTPUTS
 
@@ -75,7 +74,7 @@ class Partition:
 
     def restore(self, records: Mapping[str, bytes]) -> None:
         """Put the records of state back. Raises ValueError if they are not what the checkpoint sums up."""
-        decoded: list[StateRecord] = []
+        decoded: list[Record] = []
         for name, value in records.items():
             self._digest.put(name, value)
             decoded.append(decode_record(name, value))
@@ -85,9 +84,7 @@ class Partition:
         with exact():
             for market in markets:
                 name = market.underlying
-                tokens = {r.token: r for r in decoded if isinstance(r, Token) and r.underlying == name}
-                orders = {r.order_id: r for r in decoded if isinstance(r, Order) and r.underlying == name}
-                self.books[name] = Book(market, tokens, orders)
+                self.books[name] = Book(market, [record for record in decoded if record.underlying == name])
 
     @property
     def next_offset(self) -> int:
@@ -155,8 +152,7 @@ class Partition:
         """Every record of state as it is now."""
         kept: dict[str, bytes] = {}
         for book in self.books.values():
-            records: list[StateRecord] = [book.market, *book.tokens.values(), *book.orders.values()]
-            kept.update((record_name(record), encode_record(record)) for record in records)
+            kept.update((record_name(record), encode_record(record)) for record in book.records())
         return kept
 
     def _is_flood(self, offset: int) -> bool:

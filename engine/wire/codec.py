@@ -6,9 +6,10 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from engine.domain.events import Body, Output
 from engine.domain.inputs import Input, Position
 from engine.domain.instants import Instant, format_instant, parse_instant
-from engine.domain.outputs import RULES_VERSION, Body, Output
+from engine.domain.outputs import RULES_VERSION
 from engine.wire.topics import INPUTS
 
 MAX_INPUT_BYTES = 1 << 16

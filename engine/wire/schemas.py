@@ -10,9 +10,9 @@ from typing import Any, get_args
 
 from pydantic import TypeAdapter
 
+from engine.domain.events import Body
 from engine.domain.inputs import Input
-from engine.domain.outputs import Body
-from engine.domain.state import Market, Order, Token
+from engine.domain.state import Market, Order, Participant, Request, Token
 from engine.wire.states import Checkpoint
 from engine.wire.topics import OUTPUTS
 
@@ -56,7 +56,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         schema["required"] = ["type", *ENVELOPE, *(name for name in schema["required"] if name != "type")]
         schema["x-topic"] = OUTPUTS[kind.stream].name
         found[f"outputs/{_type(schema)}.json"] = schema
-    for kind in (Market, Token, Order, Checkpoint):
+    for kind in (Market, Token, Order, Request, Participant, Checkpoint):
         found[f"states/{kind.__name__.lower()}.json"] = TypeAdapter(kind).json_schema(mode="serialization")
     return {path: {"$schema": "https://json-schema.org/draft/2020-12/schema"} | found[path] for path in sorted(found)}
 

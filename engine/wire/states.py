@@ -1,24 +1,24 @@
-"""Durable records as bytes: one for each market, token and order, and the checkpoint that sums them up."""
+"""Durable records as bytes: one for each thing the core keeps, and the checkpoint that sums them up."""
 
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import TypeAlias
 
 from pydantic import TypeAdapter
 
 from engine.domain.fields import Count
-from engine.domain.state import Market, Order, Token
+from engine.domain.state import Market, Order, Participant, Record, Request, Token, record_name
 
-FORMAT = 1
+FORMAT = 2
 """Of the records; a view written in another is not read."""
 
 CHECKPOINT_KEY = "checkpoint"
 
-StateRecord: TypeAlias = Market | Token | Order
-_ADAPTERS: dict[str, TypeAdapter[StateRecord]] = {
+_ADAPTERS: dict[str, TypeAdapter[Record]] = {
     "market": TypeAdapter(Market),
     "token": TypeAdapter(Token),
     "order": TypeAdapter(Order),
+    "request": TypeAdapter(Request),
+    "participant": TypeAdapter(Participant),
 }
 _DIGEST_BYTES = 16
 
@@ -40,23 +40,12 @@ class Checkpoint:
 _checkpoint: TypeAdapter[Checkpoint] = TypeAdapter(Checkpoint)
 
 
-def record_name(record: StateRecord) -> str:
-    """The key of a record in the changelog and in Redis."""
-    match record:
-        case Market():
-            return f"market:{record.underlying}"
-        case Token():
-            return f"token:{record.token}"
-        case Order():
-            return f"order:{record.order_id}"
-
-
-def encode_record(record: StateRecord) -> bytes:
+def encode_record(record: Record) -> bytes:
     """The canonical bytes of a record."""
     return _ADAPTERS[record_name(record).partition(":")[0]].dump_json(record)
 
 
-def decode_record(name: str, value: bytes) -> StateRecord:
+def decode_record(name: str, value: bytes) -> Record:
     """A record read back. Raises ValueError (pydantic's) if the bytes are not one."""
     return _ADAPTERS[name.partition(":")[0]].validate_json(value)
 

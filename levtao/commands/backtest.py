@@ -10,9 +10,9 @@ from typing import Any, Literal
 from rich.console import Console
 from rich.table import Table
 
+from engine.domain.events import Output
 from engine.domain.inputs import Position
 from engine.domain.instants import Instant
-from engine.domain.outputs import Output
 from engine.wire.codec import encode_outputs
 from levtao.backtest import Backtest, Settings
 from levtao.problems import stop

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.domain.inputs import SetTokenTerms, SetUnderlyingTerms
+from engine.domain.commands import SetTokenTerms, SetUnderlyingTerms
 from levtao.settings import SettingsError, load
 from tests.cli.program import levtao
 from tests.desk import d

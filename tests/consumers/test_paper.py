@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consumers.paper import PaperBroker, PaperSettings, Report, plan
+from engine.domain.events import Output
 from engine.domain.inputs import FillReported, OrderEndReported, Position
-from engine.domain.outputs import CancelRequested, OrderEnded, OrderSent, Output
+from engine.domain.outputs import CancelRequested, OrderEnded, OrderSent
 from engine.log.memory import MemoryLog
 from engine.log.port import Entry
 from engine.wire.codec import encode_outputs

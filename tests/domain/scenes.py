@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
-from engine.domain.outputs import Body
+from engine.domain.events import Body
 from tests.desk import B, Desk, d
 
 DAY_S = 86_400

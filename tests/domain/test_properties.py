@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.domain.inputs import SetUnderlyingTerms
+from engine.domain.commands import SetUnderlyingTerms
 from engine.domain.instants import SECOND
 from engine.domain.outputs import (
     CancelRequested,

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.domain.book import UNBOUNDED
 from engine.domain.numbers import ZERO
+from engine.domain.quiet import UNBOUNDED
 from tests.desk import Desk
 from tests.walk import Walk
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.domain.inputs import SetTokenTerms, SetUnderlyingTerms
+from engine.domain.commands import SetTokenTerms, SetUnderlyingTerms
 from engine.domain.terms import TokenTerms, UnderlyingTerms
 from engine.runtime.partition import InputRecord, OutputRecord, Partition
 from engine.wire.codec import encode_input

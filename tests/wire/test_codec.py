@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
+from engine.domain.commands import SetTokenTerms
 from engine.domain.fields import Digits
-from engine.domain.inputs import Position, QuoteObserved, SetTokenTerms
+from engine.domain.inputs import Position, QuoteObserved
 from engine.domain.outputs import OrderSent
 from engine.domain.terms import TokenTerms
 from engine.wire.codec import MAX_INPUT_BYTES, DecodeError, decode_input, decode_output, encode_input, encode_outputs

@@ -1,0 +1,89 @@
+"""Units merged or split, for every holder alike (specification, section 8): what is per unit moves, no value does."""
+
+from decimal import Decimal
+
+from engine.domain.attribution import scale_day
+from engine.domain.book import Book
+from engine.domain.commands import MergeUnits
+from engine.domain.costs import nav
+from engine.domain.instants import Instant
+from engine.domain.notices import UnitsMerged
+from engine.domain.numbers import money, toward_zero
+from engine.domain.outputs import Refusal
+from engine.domain.state import Token
+
+FLOOR = "nav floor"
+"""Who merges units where the NAV has fallen below the floor of the terms."""
+
+
+def merge(book: Book, command: MergeUnits) -> Refusal | None:
+    """`ratio` units become one, from here on."""
+    token = book.tokens.get(command.token)
+    if token is None:
+        return "unknown_token"
+    if token.status not in ("listed", "live"):
+        return "not_live"
+    if not command.ratio:
+        return "bad_ratio"
+    if command.terms_version <= token.terms_version:
+        return "terms_version_not_newer"
+    units = toward_zero(token.units / command.ratio)
+    if token.units and not units:
+        return "bad_ratio"
+    token.terms_version = command.terms_version
+    token.nav_floor = money(token.nav_floor * command.ratio)
+    _merge(book, token, command.ratio, command.by, command.reason, book.now)
+    return None
+
+
+def merge_below_floor(book: Book, token: Token, value: Decimal, time: Instant) -> None:
+    """Merge at a reset where a unit is worth less than the floor. The floor stays: it is what made the merge."""
+    if value >= token.nav_floor:
+        return
+    token.terms_version += 1
+    reason = f"a unit is worth less than {token.nav_floor}"
+    _merge(book, token, Decimal(token.terms.floor_merge), FLOOR, reason, time)
+
+
+def _merge(book: Book, token: Token, ratio: Decimal, by: str, reason: str, time: Instant) -> None:
+    token.units = toward_zero(token.units / ratio)
+    token.factor = money(token.factor * ratio)
+    token.initial_nav = money(token.initial_nav * ratio)
+    token.benchmark, token.rule_value = money(token.benchmark * ratio), money(token.rule_value * ratio)
+    scale_day(token.day, ratio)
+    token.quote, token.quote_valid_from = None, token.terms_version
+    token.beyond = token.beyond_since = None
+    for request in book.requests.values():
+        if request.token == token.token and request.ended is None:
+            request.units, request.created = toward_zero(request.units / ratio), toward_zero(request.created / ratio)
+            if request.flow == "redemption":
+                request.delivered = toward_zero(request.delivered / ratio)
+            book.touch(request)
+    _scale_caps(book, token, ratio)
+    book.touch(token)
+    price = book.market.price
+    worth = None if not token.units or price is None else money(nav(token, price, time))
+    book.emit(
+        UnitsMerged(
+            underlying=book.market.underlying,
+            token=token.token,
+            ratio=ratio,
+            factor=token.factor,
+            units=token.units,
+            nav=worth,
+            terms_version=token.terms_version,
+            by=by,
+            reason=reason,
+        ),
+        time,
+    )
+
+
+def _scale_caps(book: Book, token: Token, ratio: Decimal) -> None:
+    for participant in book.participants.values():
+        participant.entitlements = {
+            name: each.scaled(ratio) if name == token.token else each for name, each in participant.entitlements.items()
+        }
+        for tally in (each for each in participant.tallies if each.token == token.token):
+            tally.today, tally.total = toward_zero(tally.today / ratio), toward_zero(tally.total / ratio)
+        book.note(participant)
