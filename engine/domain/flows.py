@@ -108,9 +108,7 @@ def _join(book: Book, token: Token, request: Request, price: Decimal) -> None:
         _end_unwinding(book, token, request, price)
 
 
-def _take_in(
-    book: Book, token: Token, price: Decimal, units: Decimal, basket: Decimal, cash: Decimal
-) -> None:
+def _take_in(book: Book, token: Token, price: Decimal, units: Decimal, basket: Decimal, cash: Decimal) -> None:
     first = not token.units
     token.units += units
     token.goal += basket

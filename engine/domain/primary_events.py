@@ -108,7 +108,7 @@ class RequestStruck:
 
 @dataclass(frozen=True, slots=True)
 class UnitsCreated:
-    """The flow joined the token, which got `paid` and `charge` (for what was too small to trade); the issuer got `fee`."""
+    """The flow joined the token, which got `paid` and `charge` (for what was too small to trade)."""
 
     underlying: Name
     request_id: Reference
