@@ -7,12 +7,16 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from hypothesis import settings
 from redis.asyncio import Redis
 
 from engine.log.kafka import KafkaLog
 from engine.runtime.view import connect
 from levtao.embedded.kafka import KafkaServer, missing
 from levtao.embedded.valkey import ValkeyServer
+
+settings.register_profile("levtao", deadline=None)  # timings belong to benchmarks
+settings.load_profile("levtao")
 
 ON_CI = os.environ.get("CI") == "true"
 

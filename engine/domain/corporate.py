@@ -8,7 +8,7 @@ from engine.domain.commands import MergeUnits
 from engine.domain.costs import nav
 from engine.domain.instants import Instant
 from engine.domain.notices import UnitsMerged
-from engine.domain.numbers import money, toward_zero
+from engine.domain.numbers import money, text, toward_zero
 from engine.domain.outputs import Refusal
 from engine.domain.state import Token
 
@@ -41,7 +41,7 @@ def merge_below_floor(book: Book, token: Token, value: Decimal, time: Instant) -
     if value >= token.nav_floor:
         return
     token.terms_version += 1
-    reason = f"a unit is worth less than {token.nav_floor}"
+    reason = f"a unit is worth less than {text(token.nav_floor)}"
     _merge(book, token, Decimal(token.terms.floor_merge), FLOOR, reason, time)
 
 

@@ -63,7 +63,7 @@ def move(book: Book, account: Account, quantity: Decimal, cash: Decimal) -> None
     if isinstance(account, Token):
         account.moved = True
         if _borrows(account) and cash:
-            account.interest, account.interest_since = accrued_interest(account, now), now
+            account.interest, account.interest_since = money(accrued_interest(account, now)), now
     if quantity and book.market.terms.late_funding_h:
         oldest = now - book.market.terms.late_funding_h * HOUR
         held = [each for each in account.held if each.time >= oldest]

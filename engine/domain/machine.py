@@ -47,6 +47,7 @@ from engine.domain.inputs import (
 from engine.domain.instants import SECOND
 from engine.domain.launch import launch_seeded
 from engine.domain.notices import SignalNoted
+from engine.domain.numbers import text
 from engine.domain.orders import end_overdue, fill, report_end
 from engine.domain.outputs import IndexLost, IndexRegained, InputRefused, NoIndex, Refusal
 from engine.domain.premium import control_premium, take_quote
@@ -274,7 +275,7 @@ def _refuse(book: Book, given: Input, reason: Refusal) -> None:
 def _detail(book: Book, given: Input) -> str:
     """What a person needs beside the reason: what the input was about."""
     if isinstance(given, QuoteObserved):
-        return f"{given.venue} {given.bid}/{given.ask}"
+        return f"{given.venue} {text(given.bid)}/{text(given.ask)}"
     if isinstance(given, SetUnderlyingTerms):
         return f"version {given.terms_version}, in force {book.market.terms_version}"
     about = ((label, getattr(given, name, None)) for name, label in _ABOUT.items())

@@ -13,7 +13,7 @@ from engine.domain.book import Book
 from engine.domain.capacity import room
 from engine.domain.commands import Entitlement
 from engine.domain.costs import nav
-from engine.domain.numbers import ONE, ZERO, money, whole_lots
+from engine.domain.numbers import ONE, ZERO, money, text, whole_lots
 from engine.domain.outputs import Refusal
 from engine.domain.primary_events import (
     DeliveryNoted,
@@ -259,13 +259,13 @@ def _units(book: Book, token: Token, given: Asked) -> tuple[Decimal, tuple[Refus
             cost = unit_value(book, token) * (ONE + token.terms.creation_fee + token.terms.buffer)
             return (whole_lots((given.cash or ZERO) / cost, unit) if cost > ZERO else ZERO), None
         if given.units % unit:
-            return ZERO, ("creation_unit", f"not a multiple of {unit}")
+            return ZERO, ("creation_unit", f"not a multiple of {text(unit)}")
         return given.units, None
     left = token.units - sum((request.units for request in book.redemptions_of(token)), ZERO)
     if given.units % unit and given.units != left:
-        return ZERO, ("creation_unit", f"neither a multiple of {unit} nor all that is left, {left}")
+        return ZERO, ("creation_unit", f"neither a multiple of {text(unit)} nor all that is left, {text(left)}")
     if given.units > left:
-        return ZERO, ("units_outstanding", f"{left} are left")
+        return ZERO, ("units_outstanding", f"{text(left)} are left")
     return given.units, None
 
 
@@ -274,11 +274,11 @@ def _over_cap(
 ) -> tuple[RefusalCode, str] | None:
     tally = participant.asked(token.token, flow, book.market.next_boundary)
     if allowed.per_order is not None and units > allowed.per_order:
-        return "cap_per_order", f"at most {allowed.per_order}"
+        return "cap_per_order", f"at most {text(allowed.per_order)}"
     if allowed.per_day is not None and tally.today + units > allowed.per_day:
-        return "cap_per_day", f"{allowed.per_day - tally.today} are left today"
+        return "cap_per_day", f"{text(allowed.per_day - tally.today)} are left today"
     if allowed.in_total is not None and tally.total + units > allowed.in_total:
-        return "cap_in_total", f"{allowed.in_total - tally.total} are left"
+        return "cap_in_total", f"{text(allowed.in_total - tally.total)} are left"
     return None
 
 
@@ -291,7 +291,7 @@ def _closed(book: Book, token: Token, given: Asked, flow: Flow, units: Decimal) 
             return "winding_down", "creations have stopped"
         left = room(book, token)
         if left is not None and units * unit_value(book, token) > left:
-            return "capacity", f"the market can take {max(ZERO, money(left))} more"
+            return "capacity", f"the market can take {text(max(ZERO, money(left)))} more"
     invited = token.invitation
     if given.invitation is not None and (
         invited is None or invited.invitation != given.invitation or invited.flow != flow or invited.answered

@@ -114,7 +114,7 @@ class Life:
 def every_life(check: Callable[[Desk], None]) -> Callable[[], None]:
     """The check, for many books after many inputs."""
 
-    @settings(max_examples=EXAMPLES, deadline=None)
+    @settings(max_examples=EXAMPLES)
     @given(LIVES)
     def run(life: tuple[dict[str, Any], list[tuple[str, int, str]], list[Action]]) -> None:
         check(Life(*life).desk)
@@ -280,7 +280,7 @@ def test_the_same_inputs_give_the_same_outputs(desk: Desk) -> None:
 PRICE = st.integers(7000, 14000).map(lambda cents: d(cents) / 100)
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=EXAMPLES)
 @given(st.sampled_from(["2", "3", "-1", "-2", "-3"]), st.lists(PRICE, min_size=1, max_size=4))
 def test_leverage_after_a_rebalance_filled_at_its_price_is_back_at_target(
     multiplier: str, prices: list[Decimal]
