@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from levtao.options import decimal_option, instant_option, leverage_option
+from levtao.problems import stop
 
 app = typer.Typer(
     name="levtao",
@@ -28,10 +29,15 @@ def levtao() -> None:
 
 @app.command()
 def backtest(
-    prices: Annotated[Path, typer.Option(help="CSV, plain or gzipped: time,price or open_time,open,high,low,close.")],
+    prices: Annotated[
+        Path | None, typer.Option(help="CSV, plain or gzipped: time,price or open_time,open,high,low,close.")
+    ] = None,
     multiplier: Annotated[
-        list[Decimal], typer.Option(parser=decimal_option, help="Signed multiplier of a token; may be repeated.")
-    ],
+        list[Decimal] | None, typer.Option(parser=decimal_option, help="Signed multiplier of a token; may be repeated.")
+    ] = None,
+    scenario: Annotated[
+        Path | None, typer.Option(help="Any inputs of the wire format, one a line, instead of prices.")
+    ] = None,
     max_leverage: Annotated[
         Any, typer.Option(parser=leverage_option, help="De-lever at this leverage; none for never.", metavar="X|none")
     ] = "default",
@@ -50,6 +56,15 @@ def backtest(
     """Run the core over past prices and sum up each token: NAV 100, one unit, at target at the first price."""
     from levtao.commands import backtest as command
 
+    if scenario is not None:
+        from levtao.commands import scenario as scenario_command
+
+        if prices is not None or multiplier:
+            stop("--scenario brings its own prices and terms: leave --prices and --multiplier out")
+        scenario_command.run(scenario, events, as_json=json)
+        return
+    if prices is None or not multiplier:
+        stop("a back-test needs --prices FILE and --multiplier L, or --scenario FILE")
     command.run(
         prices,
         multiplier,
@@ -181,6 +196,28 @@ def verify(
     from levtao.service import settings_of
 
     command.verify_all(settings_of(config, kafka, redis), with_redis=with_redis, as_json=json)
+
+
+@app.command()
+def trace(
+    order_id: Annotated[str, typer.Argument(help="As it is on the orders topic.")],
+    scenario: Annotated[Path | None, typer.Option(help="Inputs of a scenario, instead of the topics.")] = None,
+    events: Annotated[Path | None, typer.Option(help="The outputs that scenario gave.")] = None,
+    config: Config = None,
+    kafka: Kafka = None,
+    redis: RedisUrl = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Walk from an order back to inputs, prices, decisions and terms, and forward to fills and settlement."""
+    from levtao.commands import trace as command
+    from levtao.service import settings_of
+
+    if scenario is not None and events is not None:
+        command.from_files(order_id, scenario, events, as_json=json)
+    elif scenario is not None or events is not None:
+        stop("--scenario FILE and --events FILE go together")
+    else:
+        command.from_topics(settings_of(config, kafka, redis), order_id, as_json=json)
 
 
 class Broker(StrEnum):

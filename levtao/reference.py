@@ -3,6 +3,7 @@
 `python -m levtao.reference docs` writes them; a test holds the committed ones against the types.
 """
 
+import json
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -15,6 +16,11 @@ from engine.wire.schemas import ENVELOPE, schemas
 from engine.wire.topics import DEAD_LETTERS, INPUTS, STATES, TOPICS
 from levtao.settings import Settings
 
+ROOT = Path(__file__).resolve().parents[1]
+EXAMPLE = ROOT / "docs" / "examples" / "life.jsonl"
+SCENARIOS = ROOT / "docs" / "scenarios.md"
+BELOW = "## Inputs\n"
+"""What is above this line in SCENARIOS is written by hand."""
 NOTE = "Written by `python -m levtao.reference docs`; change the types instead.\n"
 
 
@@ -48,6 +54,21 @@ def events() -> str:
     lines += ["", "The headers are CloudEvents 1.0 in binary mode (`ce_id`, `ce_type`, `ce_source`, `ce_time`,"]
     lines += ["`ce_subject`) with `ce_cause` beside them. A field may be added within v1; readers pass over what they"]
     lines += ["do not know.", ""]
+    return "\n".join(lines)
+
+
+def scenarios() -> str:
+    """How to drive the core from a file, with an example of every input."""
+    examples: dict[str, str] = {}
+    for line in EXAMPLE.read_text(encoding="utf-8").splitlines():
+        examples.setdefault(json.loads(line)["type"], line)
+    by_hand, _, _ = SCENARIOS.read_text(encoding="utf-8").partition(BELOW)
+    lines = [by_hand + BELOW, NOTE]
+    for path, schema in schemas().items():
+        kind = Path(path).stem
+        if path.startswith("inputs/"):
+            lines += [f"### `{kind}`", "", schema["description"].partition("\n\n")[0].replace("\n", " "), ""]
+            lines += ["```json", examples[kind], "```", ""]
     return "\n".join(lines)
 
 
@@ -123,7 +144,7 @@ def _kind(field: dict[str, Any], schema: dict[str, Any]) -> str:
 
 def pages() -> dict[str, str]:
     """The pages by file name."""
-    return {"events.md": events(), "settings.md": settings()}
+    return {"events.md": events(), "settings.md": settings(), "scenarios.md": scenarios()}
 
 
 def main(folder: Path) -> None:

@@ -179,7 +179,7 @@ def _leave_rest(book: Book, token: Token, request: Request, price: Decimal) -> D
 
 def _hedged(book: Book, request: Request) -> None:
     """Custodial requests settle at once; on-chain ones when their transfer is confirmed."""
-    request.status = "hedged"
+    request.become("hedged")
     book.touch(request)
     if request.settlement == "custodial" or request.address is None:
         settle(book, request, "")

@@ -146,7 +146,8 @@ def confirm(book: Book, given: SettlementConfirmed) -> Refusal | None:
 
 def settle(book: Book, request: Request, reference: str) -> None:
     """Release units and cash: the end of a request that came to something."""
-    request.status, request.ended = "settled", book.now
+    request.become("settled")
+    request.ended = book.now
     book.touch(request)
     book.emit(
         RequestSettled(
@@ -169,7 +170,8 @@ def give_back(book: Book, request: Request, reason: Returned, cash: Decimal | No
     returned = cash if cash is not None else request.delivered if creation else ZERO
     units = ZERO if creation or cash is not None else request.delivered
     count(book, request, -request.units)
-    request.status, request.ended, request.returned = "returned", book.now, returned
+    request.become("returned")
+    request.ended, request.returned = book.now, returned
     book.touch(request)
     book.emit(
         RequestReturned(
@@ -201,7 +203,7 @@ def unit_value(book: Book, token: Token) -> Decimal:
 
 def _accept(book: Book, request: Request) -> None:
     appended = book.position.appended
-    request.status = "accepted"
+    request.become("accepted")
     request.accepted_offset = book.position.offset
     request.accepted_after = book.now if appended is None else max(appended, book.now)
     book.touch(request)

@@ -29,6 +29,15 @@ RefusalCode = Literal[
 Returned = Literal["withdrawn", "too_small", "token_ended", "nothing_filled"]
 Ending = Literal["answered", "expired", "back_in_band"]
 Lifecycle = Literal["requested", "accepted", "struck", "hedged", "settled", "returned"]
+LIFECYCLE: dict[Lifecycle, tuple[Lifecycle, ...]] = {
+    "requested": ("accepted", "returned"),
+    "accepted": ("struck", "returned"),
+    "struck": ("hedged", "returned"),
+    "hedged": ("settled",),
+    "settled": (),
+    "returned": (),
+}
+"""What a request may become. A refused one never was."""
 
 
 @dataclass(frozen=True, slots=True)

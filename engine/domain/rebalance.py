@@ -66,11 +66,12 @@ def _reset(book: Book, token: Token, price: Decimal, boundary: Instant, time: In
     boundaries, token.owes_resets = token.owes_resets, 0
     pay_costs(book, token, price, time)
     worth = equity(token.basket, token.cash, price)
-    before = leverage(token.basket, token.cash, price)
+    before = _leverage(token, price)
     value = max(ZERO, worth / token.units)
     _move_rule_value(token, price)
     book.emit(close_day(token, book.market, value, price), time)
     start_day(token, value, price, time)
+    token.wound_down = token.last_reset is not None and boundary >= token.last_reset
     _set_goal(book, token, "reset", price)
     book.emit(
         TokenReset(
@@ -89,8 +90,7 @@ def _reset(book: Book, token: Token, price: Decimal, boundary: Instant, time: In
         ),
         time,
     )
-    if token.last_reset is not None and boundary >= token.last_reset:
-        token.wound_down = True
+    if token.wound_down:
         terminate(book, token, price, with_index=True, time=time)
     else:
         merge_below_floor(book, token, value, time)
@@ -139,7 +139,7 @@ def trigger(book: Book, seen: Sight, *, price_moved: bool) -> None:
             continue
         name, limit = fired
         worth = equity(token.basket, token.cash, price)
-        before = leverage(token.basket, token.cash, price)
+        before = _leverage(token, price)
         _set_goal(book, token, name, price)
         book.emit(
             RebalanceTriggered(
@@ -217,10 +217,17 @@ def _would_reverse(token: Token, price: Decimal) -> bool:
 
 def _set_goal(book: Book, token: Token, origin: Origin, price: Decimal) -> None:
     _move_rule_value(token, price)
-    token.goal = target(token.terms.multiplier, token.basket, token.cash, price)
+    goal = target(token.terms.multiplier, token.basket, token.cash, price)
+    token.goal = ZERO if token.wound_down else goal
     token.origin, token.decided_at = origin, price
     token.tries, token.abandoned = 0, False
     book.touch(token)
+
+
+def _leverage(token: Token, price: Decimal) -> Decimal | None:
+    """As it is published: cut to 18 places."""
+    lever = leverage(token.basket, token.cash, price)
+    return None if lever is None else money(lever)
 
 
 def _move_rule_value(token: Token, price: Decimal) -> None:

@@ -15,7 +15,7 @@ from engine.domain.instants import Instant
 from engine.domain.notices import ForkEntitlement
 from engine.domain.numbers import ONE, ZERO
 from engine.domain.outputs import Cause, NoIndex, Outcome, Purpose, Side, Status, Trigger
-from engine.domain.primary_events import Flow, Lifecycle
+from engine.domain.primary_events import LIFECYCLE, Flow, Lifecycle
 from engine.domain.terms import TokenTerms, UnderlyingTerms
 
 Origin: TypeAlias = Literal["reset", "termination"] | Trigger
@@ -244,6 +244,11 @@ class Request(Account):
     """Owed to the participant, in cash, when it settles."""
     created: Units = ZERO
     ended: Moment | None = None
+
+    def become(self, status: Lifecycle) -> None:
+        """Go on in the life of a request, along the table."""
+        assert status in LIFECYCLE[self.status], f"{self.status} cannot become {status}"  # noqa: S101 - the law
+        self.status = status
 
 
 @dataclass(slots=True, kw_only=True)

@@ -81,7 +81,8 @@ def _strike(book: Book, token: Token, request: Request, price: Decimal) -> None:
     if not request.units:
         give_back(book, request, "too_small")
         return
-    request.status, request.decided_at = "struck", price
+    request.become("struck")
+    request.decided_at = price
     if request.flow == "creation":
         if token.units:
             request.goal = toward_zero(request.units * token.goal / token.units)

@@ -28,10 +28,10 @@ DEAD_LETTER_LIMIT = 100, 10_000
 
 
 class InputRecord(NamedTuple):
-    """A record of the input log."""
+    """A record of the input log. The timestamp is when it was appended; None where there is no log, in a scenario."""
 
     offset: int
-    timestamp_ms: int
+    timestamp_ms: int | None
     key: bytes | None
     value: bytes | None
 
@@ -43,7 +43,7 @@ class OutputRecord(NamedTuple):
     key: bytes
     value: bytes
     headers: list[tuple[str, bytes]]
-    timestamp_ms: int
+    timestamp_ms: int | None
 
 
 class Partition:
@@ -101,7 +101,8 @@ class Partition:
             for record in records:
                 if record.offset != self._next:
                     raise ValueError(f"input {record.offset} came where {self._next} was due")
-                position = Position(self.number, record.offset, record.timestamp_ms * MILLISECOND)
+                appended = None if record.timestamp_ms is None else record.timestamp_ms * MILLISECOND
+                position = Position(self.number, record.offset, appended)
                 try:
                     given = decode_input(record.key, record.value)
                     book = self._book(given)
