@@ -184,6 +184,20 @@ def replay(
 
 
 @app.command()
+def send(
+    file: Annotated[Path, typer.Argument(help="Inputs of the wire format, one a line.")],
+    config: Config = None,
+    kafka: Kafka = None,
+    redis: RedisUrl = None,
+) -> None:
+    """Send requests, deliveries, commands or any other inputs; none where one is wrong."""
+    from levtao.commands import serve
+    from levtao.service import settings_of
+
+    serve.send(settings_of(config, kafka, redis), file)
+
+
+@app.command()
 def verify(
     config: Config = None,
     kafka: Kafka = None,

@@ -42,18 +42,23 @@ class DecodeError(Exception):
 
 
 def decode_input(key: bytes | None, value: bytes | None) -> Input:
-    """The input these bytes are. Raises DecodeError, and nothing else, for whatever they may be instead."""
+    """The input of this key that these bytes are. Raises DecodeError, and nothing else, for whatever they may be."""
+    given = read_input(value)
+    if key != given.underlying.encode():
+        raise DecodeError("wrong_key", f"keyed {key!r:.80}, but of underlying {given.underlying}")
+    return given
+
+
+def read_input(value: bytes | None) -> Input:
+    """The input these bytes are, whatever its key. Raises DecodeError."""
     if value is None:
         raise DecodeError("not_json", "no value")
     if len(value) > MAX_INPUT_BYTES:
         raise DecodeError("too_large", f"{len(value)} bytes, at most {MAX_INPUT_BYTES}")
     try:
-        given = _input.validate_json(value)
+        return _input.validate_json(value)
     except ValidationError as error:
         raise DecodeError(*_explain(error)) from None
-    if key != given.underlying.encode():
-        raise DecodeError("wrong_key", f"keyed {key!r:.80}, but of underlying {given.underlying}")
-    return given
 
 
 def encode_input(given: Input) -> bytes:

@@ -1,20 +1,24 @@
 """Commands that prepare and run the service: topics, run, clock, broker."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from time import time_ns
 
 import structlog
 import typer
 
 from consumers.paper import PaperBroker, PaperSettings, Report
+from engine.domain.inputs import Input
 from engine.domain.instants import Instant
 from engine.log.port import Log
 from engine.runtime.engine import Engine
 from engine.runtime.recovery import provision
 from engine.runtime.view import ViewError, refuse_eviction
+from engine.wire.codec import DecodeError, read_input
 from engine.wire.topics import TOPICS
+from levtao.problems import stop
 from levtao.service import configure_logging, kafka_log, provisioned, redis_client, run, until_signalled
-from levtao.settings import Settings
+from levtao.settings import Settings, SettingsError
 from producers.clock import run_clock
 from producers.inputs import InputWriter
 
@@ -56,6 +60,30 @@ async def _tokens_apply(settings: Settings) -> None:
     async with log.writer() as writer:
         await InputWriter(writer, settings.partition_of).write(commands)
     typer.echo(f"{len(commands)} terms sent; those with a newer terms_version take effect")
+
+
+def send(settings: Settings, file: Path) -> None:
+    """Send the inputs of a file, one a line; none is sent where one is wrong."""
+    inputs = []
+    try:
+        for number, line in enumerate(file.read_bytes().splitlines(), 1):
+            try:
+                given = read_input(line.strip())
+                settings.partition_of(given.underlying)
+            except (DecodeError, SettingsError) as error:
+                stop(f"{file}: line {number}: {error}")
+            inputs.append(given)
+    except OSError as error:
+        stop(f"{file}: {error.strerror}")
+    run(_send(settings, inputs))
+
+
+async def _send(settings: Settings, inputs: Sequence[Input]) -> None:
+    log = kafka_log(settings)
+    await provisioned(log, settings)
+    async with log.writer() as writer:
+        await InputWriter(writer, settings.partition_of).write(inputs)
+    typer.echo(f"{len(inputs)} inputs sent")
 
 
 def engine(settings: Settings) -> None:
