@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from engine.domain.commands import SetTokenTerms, SetUnderlyingTerms
 from engine.domain.events import Body, Output
+from engine.domain.exposure import Ladder
 from engine.domain.index import IndexRule, Mid
 from engine.domain.inputs import Position
 from engine.domain.instants import DAY, Instant
@@ -32,6 +33,7 @@ class Book:
     __slots__ = (
         "_held_high",
         "_held_low",
+        "_ladders",
         "_ranges",
         "calendar_due",
         "changed",
@@ -79,6 +81,7 @@ class Book:
         self.wanting = {each.token for each in self.tokens.values() if each.want}
         self.closing = {each.token for each in self.tokens.values() if each.status == "terminated"}
         self._ranges: dict[str, tuple[Decimal, Decimal]] = {}
+        self._ladders: dict[str, Ladder] = {}
         self._held_low, self._held_high = ZERO, UNBOUNDED
         self.low, self.high, self.due = UNBOUNDED, ZERO, 0
         self.calendar_due: Instant = 0
@@ -154,6 +157,7 @@ class Book:
         if isinstance(account, Token):
             self.touched.add(account.token)
             self.stale.add(account.token)
+            self._ladders.pop(account.token, None)
             self.note(account)
             (self.wanting.add if account.want else self.wanting.discard)(account.token)
             (self.closing.add if account.status == "terminated" else self.closing.discard)(account.token)
@@ -251,6 +255,13 @@ class Book:
             for name, token in self.tokens.items()
             if token.status == "live" and (name in stale or not ranges[name][0] < low <= high < ranges[name][1])
         ]
+
+    def ladder(self, token: Token) -> Ladder:
+        """Where the token reaches its limits, with what it holds now."""
+        known = self._ladders.get(token.token)
+        if known is None:
+            known = self._ladders[token.token] = Ladder.of(token.terms, token.basket, token.cash)
+        return known
 
     def refresh(self, price: Decimal | None, deadlines: Iterable[Instant]) -> None:
         """Bring the quiet range and the next deadline up to date at the end of an input."""

@@ -5,8 +5,10 @@ leverage `E / A`.
 """
 
 from decimal import Decimal
+from typing import NamedTuple
 
 from engine.domain.numbers import ONE, ZERO, money, toward_zero
+from engine.domain.terms import TokenTerms
 
 NEARLY = ONE - Decimal("1E-12")
 """A limit counts as reached from this share of it on."""
@@ -60,6 +62,22 @@ def zero_price(basket: Decimal, cash: Decimal) -> Decimal | None:
         return None
     price = -cash / basket
     return price if price > ZERO else None
+
+
+class Ladder(NamedTuple):
+    """The prices at which a basket and its cash reach what the terms name; None where no positive price does."""
+
+    zero: Decimal | None
+    max_leverage: Decimal | None
+    emergency: Decimal | None
+    min_leverage: Decimal | None
+
+    @classmethod
+    def of(cls, terms: TokenTerms, basket: Decimal, cash: Decimal) -> "Ladder":
+        """The ladder of a real basket, to 18 places."""
+        limits = (terms.de_lever_at, terms.emergency_at, terms.min_leverage)
+        at = [None if limit is None else price_at(limit, basket, cash) for limit in limits]
+        return cls(*(None if price is None else money(price) for price in (zero_price(basket, cash), *at)))
 
 
 def grown(value: Decimal, multiplier: Decimal, old_price: Decimal, price: Decimal) -> Decimal:

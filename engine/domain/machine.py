@@ -71,6 +71,9 @@ FUTURE = 2 * SECOND
 """How far an input may be dated after its record was appended to the log."""
 
 
+TIMED = (QuoteObserved, ClockTicked)
+"""Inputs that move the underlying's time."""
+
 _ABOUT = {
     "order_id": "order",
     "fill_id": "fill",
@@ -95,7 +98,7 @@ def step(book: Book, given: Input, position: Position) -> list[Output]:
     outputs: list[Output] = []
     book.outputs = outputs
     timed = False
-    if isinstance(given, QuoteObserved | ClockTicked):
+    if isinstance(given, TIMED):
         timed = True
         refusal = _untimely(book, given, position)
         if refusal is not None:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from engine.domain.book import Book
 from engine.domain.costs import accrued_fee, accrued_interest
 from engine.domain.events import Output
-from engine.domain.exposure import equity, grown, leverage, price_at, zero_price
+from engine.domain.exposure import equity, grown, leverage
 from engine.domain.index import Mid, middle
 from engine.domain.instants import MILLISECOND, SECOND
 from engine.domain.numbers import ONE, ZERO, money
@@ -83,14 +83,16 @@ def _record(book: Book, token: Token, seen: Sight, indication: Indication) -> Na
         benchmark = grown(benchmark, terms.multiplier, token.benchmark_price, price)
         if token.status == "live":
             rule = grown(rule, terms.multiplier, token.rule_price, price)
-    limits = [terms.de_lever_at, terms.emergency_at, terms.min_leverage]
-    at = [None if limit is None else _shown(price_at(limit, basket, cash)) for limit in limits]
+    ladder = book.ladder(token)
+    inav = nav
+    if price is None and indication.price is not None:
+        inav = _per_unit(book, token, indication.price)
     return NavPublished(
         underlying=book.market.underlying,
         token=token.token,
         status=token.status,
         nav=nav,
-        inav=None if indication.price is None else _per_unit(book, token, indication.price),
+        inav=inav,
         inav_venues=indication.venues,
         inav_age_ms=indication.age_ms,
         inav_dispersion=money(indication.dispersion),
@@ -110,10 +112,10 @@ def _record(book: Book, token: Token, seen: Sight, indication: Indication) -> Na
         accrued_fee=ZERO if price is None else money(accrued_fee(token, price, book.now)),
         halted=book.halted(token),
         next_reset=book.market.next_boundary,
-        zero_price=_shown(zero_price(basket, cash)),
-        max_leverage_price=at[0],
-        emergency_price=at[1],
-        min_leverage_price=at[2],
+        zero_price=ladder.zero,
+        max_leverage_price=ladder.max_leverage,
+        emergency_price=ladder.emergency,
+        min_leverage_price=ladder.min_leverage,
         terms_version=token.terms_version,
     )
 
@@ -128,7 +130,3 @@ def _per_unit(book: Book, token: Token, price: Decimal | None) -> Decimal:
     if token.status == "live":
         worth -= accrued_fee(token, price, book.now) + accrued_interest(token, book.now)
     return max(ZERO, money(worth / token.units))
-
-
-def _shown(price: Decimal | None) -> Decimal | None:
-    return None if price is None else money(price)

@@ -54,6 +54,9 @@ _DECIMALS = (
     "benchmark",
     "rule_value",
     "tracking_difference",
+    "premium",
+    "discount",
+    "accrued_fee",
     "zero_price",
     "max_leverage_price",
     "emergency_price",
@@ -163,6 +166,7 @@ def shown_fields(nav: NavPublished) -> dict[str, str]:
     shown = {
         "underlying": nav.underlying,
         "status": nav.status,
+        "halted": "yes" if nav.halted else "no",
         "next_reset": format_instant(nav.next_reset),
         "inav_venues": str(nav.inav_venues),
         "inav_age_ms": str(nav.inav_age_ms),
