@@ -27,6 +27,8 @@ OPEN_DEADLINE_S = 20.0
 MAX_BATCH_BYTES = 512 << 10
 MAX_REQUEST_BYTES = 32 << 20
 FETCH_BYTES = 4 << 20
+CREATED_POLL_S = 0.1
+CREATED_POLLS = 50
 
 single_shot.apply()
 
@@ -200,6 +202,8 @@ class KafkaLog:
                 async with asyncio.timeout(OPEN_DEADLINE_S):
                     await consumer.start()
                     consumer.assign([at])
+                    # A client stopped before its own tasks have begun raises their cancellation as if it were ours.
+                    await asyncio.sleep(0)
             reader = KafkaReader(consumer, at)
             reader.seek(await reader.begin() if offset is None else offset)
             yield reader
@@ -256,9 +260,18 @@ class KafkaLog:
                         [NewTopic(name, partitions, replication, topic_configs={**safe, **settings})]
                     )
         for name in topics:
-            there = await self.partitions(name)
+            there = await self._created(name)
             if there != partitions:
                 raise LogError(f"topic {name} has {there} partitions, the settings say {partitions}")
+
+    async def _created(self, topic: str) -> int | None:
+        """The partitions of a topic just created: a broker answers before it knows them itself."""
+        for _ in range(CREATED_POLLS):
+            there = await self.partitions(topic)
+            if there is not None:
+                return there
+            await asyncio.sleep(CREATED_POLL_S)
+        return None
 
     async def partitions(self, topic: str) -> int | None:
         """See the port."""

@@ -96,6 +96,12 @@ async def test_a_reader_starts_where_it_is_told_and_can_go_back(log: Log, topic:
         assert values(await read_until(reader, lambda records: len(records) == 4)) == ["b", "c", "d", "e"]
 
 
+async def test_a_reader_closed_at_once_says_what_went_wrong_and_nothing_else(log: Log, topic: str) -> None:
+    with pytest.raises(LogError, match="seen at once"):
+        async with log.reader(topic, 0, 0):
+            raise LogError("seen at once")
+
+
 async def test_an_offset_that_never_was_is_said_to_be_gone(log: Log, topic: str) -> None:
     async with log.reader(topic, 0, 77) as reader:
         with pytest.raises(OffsetGoneError):
@@ -138,6 +144,16 @@ class Seen:
     async def revoked(self) -> None:
         self.mine = frozenset()
         self.revocations += 1
+
+
+async def test_a_topic_the_broker_does_not_know_yet_is_waited_for(unique: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = iter([None, None, 2])
+
+    async def late(*_: object) -> int | None:
+        return next(answers)
+
+    monkeypatch.setattr(KafkaLog, "partitions", late)
+    assert await KafkaLog("127.0.0.1:1")._created(unique) == 2
 
 
 async def test_a_group_shares_partitions_and_takes_back_those_of_a_member_that_left(log: Log, topic: str) -> None:
