@@ -25,6 +25,10 @@ from engine.wire.topics import INPUTS, STATES
 _log = structlog.get_logger("levtao.lane")
 
 
+class InputsGoneError(Exception):
+    """Inputs not taken yet were deleted: going on without them would be another history."""
+
+
 class DeadLetterFloodError(Exception):
     """Too many inputs are undecodable: rather stop than empty the topic into the dead letters."""
 
@@ -77,8 +81,8 @@ class Lane:
     async def run(self) -> None:
         """Open, run, and open again after whatever went wrong, until stopped.
 
-        Raises what no reopening mends: DeadLetterFloodError, NotProvisionedError, CorruptStateError, and every
-        defect of the core.
+        Raises what no reopening mends: DeadLetterFloodError, InputsGoneError, HoleError, NotProvisionedError,
+        CorruptStateError, and every defect of the core.
         """
         while not self._stopping.is_set():
             pause_s = self.settings.backoff_s
@@ -106,6 +110,7 @@ class Lane:
             partition = recovered.partition
             partition.dead_letter_limit = self.settings.dead_letter_limit, self.settings.dead_letter_window
             async with self._log.reader(INPUTS.name, self.number, partition.next_offset) as reader:
+                await self._refuse_gone(reader, partition.next_offset)
                 self.next_offset = partition.next_offset
                 _log.info("lane_open", partition=self.number, next_offset=self.next_offset, from_view=recovered.in_view)
                 self.ready.set()
@@ -119,6 +124,14 @@ class Lane:
                         await self._run(partition, reader, transactor, viewer)
                     finally:
                         viewer.stop()
+
+    async def _refuse_gone(self, reader: Reader, due: int) -> None:
+        begin = await reader.begin()
+        if begin > due:
+            raise InputsGoneError(
+                f"{INPUTS.name}/{self.number}: input {due} is due, but the first one there is {begin}: "
+                f"{begin - due} were deleted before they were taken"
+            )
 
     async def _run(self, partition: Partition, reader: Reader, transactor: Transactor, viewer: Viewer | None) -> None:
         settings = self.settings
@@ -147,11 +160,12 @@ class Lane:
         settings = self.settings
         outputs: list[OutputRecord] = []
         since = self.clock()
+        first = partition.next_offset
         for start in range(0, len(records), settings.slice):
-            end = start + settings.slice
-            outputs += partition.apply(InputRecord(*record[:4]) for record in records[start:end])
+            some = [InputRecord(*record[:4]) for record in records[start : start + settings.slice]]
+            outputs += partition.apply(some, settings.max_outputs - len(outputs))
             if partition.flooded or len(outputs) >= settings.max_outputs:
-                return outputs, records[end:]
+                return outputs, records[partition.next_offset - first :]
             if self.clock() - since > settings.slice_s:
                 await asyncio.sleep(0)
                 since = self.clock()

@@ -20,11 +20,15 @@ from engine.wire.states import (
     decode_record,
     encode_record,
 )
-from engine.wire.topics import DEAD_LETTERS, OUTPUTS
+from engine.wire.topics import DEAD_LETTERS, INPUTS, OUTPUTS
 
 DEAD_LETTER_KEPT_BYTES = 4096
 DEAD_LETTER_LIMIT = 100, 10_000
 """So many of so many inputs may be dead letters."""
+
+
+class HoleError(ValueError):
+    """An input is missing in the log: somebody other than a plain producer wrote to it."""
 
 
 class InputRecord(NamedTuple):
@@ -91,16 +95,21 @@ class Partition:
         """The offset of the next input."""
         return self._next
 
-    def apply(self, records: Iterable[InputRecord]) -> list[OutputRecord]:
-        """Take inputs in order and return what came of them. Offsets have no holes: ValueError if they do.
+    def apply(self, records: Iterable[InputRecord], enough: int | None = None) -> list[OutputRecord]:
+        """Take inputs in order and return what came of them. Offsets have no holes: HoleError if they do.
 
-        Stops before a dead letter that would be one too many; `flooded` says so.
+        Stops before a dead letter that would be one too many; `flooded` says so. Stops as well after the input that
+        brings `enough` outputs; `next_offset` says where.
         """
         outputs: list[OutputRecord] = []
         with exact():
             for record in records:
+                if enough is not None and len(outputs) >= enough:
+                    return outputs
                 if record.offset != self._next:
-                    raise ValueError(f"input {record.offset} came where {self._next} was due")
+                    raise HoleError(
+                        f"{INPUTS.name}/{self.number}: input {record.offset} came where {self._next} was due"
+                    )
                 appended = None if record.timestamp_ms is None else record.timestamp_ms * MILLISECOND
                 position = Position(self.number, record.offset, appended)
                 try:
@@ -159,7 +168,8 @@ class Partition:
     def _is_flood(self, offset: int) -> bool:
         """Whether one more dead letter at `offset` would be too many of the last inputs."""
         limit, window = self.dead_letter_limit
-        return sum(1 for dead in self._dead if dead > offset - window) >= limit
+        self._dead = [dead for dead in self._dead if dead > offset - window]
+        return len(self._dead) >= limit
 
     def _book(self, given: Input) -> Book:
         book = self.books.get(given.underlying)

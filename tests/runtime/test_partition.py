@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from engine.domain.commands import SetTokenTerms, SetUnderlyingTerms
 from engine.domain.terms import TokenTerms, UnderlyingTerms
-from engine.runtime.partition import InputRecord, OutputRecord, Partition
+from engine.runtime.partition import HoleError, InputRecord, OutputRecord, Partition
 from engine.wire.codec import encode_input
 from engine.wire.states import Checkpoint, decode_checkpoint, encode_checkpoint
 from tests.desk import MIDNIGHT, d
@@ -93,7 +93,7 @@ def test_records_that_are_not_what_the_checkpoint_sums_up_are_refused() -> None:
 
 def test_a_hole_in_the_inputs_is_a_defect_not_an_input() -> None:
     partition = Partition(0)
-    with pytest.raises(ValueError, match="input 1 came where 0 was due"):
+    with pytest.raises(HoleError, match="input 1 came where 0 was due"):
         partition.apply([InputRecord(1, 0, b"TAO", b"{}")])
 
 
@@ -143,6 +143,14 @@ def test_a_flood_stops_before_the_letter_that_is_too_many_and_stays_stopped_afte
     again = Partition(0, partition.checkpoint, (3, 100))
     assert again.apply(bad[3:]) == []
     assert again.flooded
+
+
+def test_ten_thousand_dead_letters_cost_what_one_costs_ten_thousand_times() -> None:
+    partition = Partition(0, dead_letter_limit=(10**9, 5))
+    partition.apply([InputRecord(offset, 0, b"TAO", b"garbage") for offset in range(10_000)])
+    partition.changes()
+    assert len(partition.checkpoint.recent_dead_letters) <= 5
+    assert partition.checkpoint.dead_letters == 10_000
 
 
 def test_dead_letters_far_apart_are_no_flood() -> None:
