@@ -12,7 +12,7 @@ from engine.log.port import Entry, Log, Reader
 from engine.runtime.partition import Partition
 from engine.runtime.view import Snapshot, View, ViewError
 from engine.wire.states import CHECKPOINT_KEY, FORMAT, Checkpoint, Digest, decode_checkpoint, encode_checkpoint
-from engine.wire.topics import STATES
+from engine.wire.topics import DEAD_LETTERS, OUTPUTS, STATES
 
 READ_RECORDS = 5_000
 READ_WAIT_S = 0.2
@@ -47,34 +47,44 @@ async def recover(log: Log, view: View | None, number: int) -> Recovered:
     The lane's transactor is open before this is called, so nothing can be added meanwhile.
     """
     async with asyncio.timeout(DEADLINE_S), log.reader(STATES.name, number, None) as reader:
-        end = await reader.end()
-        snapshot = await _snapshot(view, end)
-        if snapshot is not None:
+        begin, end = await reader.begin(), await reader.end()
+        snapshot = await _snapshot(view)
+        if snapshot is not None and begin <= snapshot.position <= end and _digest(snapshot.records) == snapshot.digest:
             recovered = await _replay(reader, number, snapshot, end)
-            if recovered is not None:
-                return recovered
-            _log.warning("view_does_not_hold", partition=number, next_offset=snapshot.next_offset)
-        recovered = await _replay(reader, number, None, end)
+        else:
+            recovered = None
+        if recovered is None:
+            if snapshot is not None:
+                _log.warning("view_does_not_hold", partition=number, next_offset=snapshot.next_offset)
+            recovered = await _replay(reader, number, None, end)
         if recovered is None:
             raise CorruptStateError(f"{STATES.name}/{number} is not what its last checkpoint sums up")
+        if view is not None and snapshot is not None:
+            await _drop_if_ahead(view, snapshot, recovered.partition.checkpoint)
         return recovered
 
 
-async def _snapshot(view: View | None, end: int) -> Snapshot | None:
-    """The view, if it can be believed so far."""
+async def _snapshot(view: View | None) -> Snapshot | None:
+    """The view, if it can be read."""
     if view is None:
         return None
     try:
-        snapshot = await view.read()
+        return await view.read()
     except ViewError as error:
         _log.warning("view_unreadable", reason=str(error))
         return None
-    if snapshot is None:
-        return None
-    if snapshot.position > end:
-        _log.error("view_ahead_of_log", position=snapshot.position, end=end, advice="Kafka has lost records")
-        return None
-    return snapshot if _digest(snapshot.records) == snapshot.digest else None
+
+
+async def _drop_if_ahead(view: View, snapshot: Snapshot, checkpoint: Checkpoint) -> None:
+    """A view is written after the commit: one ahead of the last checkpoint would never be written over."""
+    if snapshot.next_offset <= checkpoint.next_offset:
+        return
+    at, last = snapshot.next_offset, checkpoint.next_offset
+    _log.error("view_ahead_of_log", next_offset=at, checkpoint=last, advice="Kafka has lost records")
+    try:
+        await view.drop()
+    except ViewError as error:
+        _log.warning("view_not_dropped", reason=str(error))
 
 
 async def _replay(reader: Reader, number: int, snapshot: Snapshot | None, end: int) -> Recovered | None:
@@ -98,7 +108,7 @@ async def _replay(reader: Reader, number: int, snapshot: Snapshot | None, end: i
     if checkpoint is None:
         if snapshot is not None:
             return None
-        raise NotProvisionedError(f"{STATES.name}/{number} has no checkpoint; `levtao topics apply` writes the first")
+        raise _without_checkpoint(number, end)
     if checkpoint.format != FORMAT:
         raise CorruptStateError(f"{STATES.name}/{number} is of format {checkpoint.format}, this engine writes {FORMAT}")
     partition = Partition(number, checkpoint)
@@ -111,6 +121,12 @@ async def _replay(reader: Reader, number: int, snapshot: Snapshot | None, end: i
     return Recovered(partition, records, position, in_view)
 
 
+def _without_checkpoint(number: int, end: int) -> Exception:
+    if end > 0:
+        return CorruptStateError(f"{STATES.name}/{number} had records, but has no checkpoint any more")
+    return NotProvisionedError(f"{STATES.name}/{number} has no checkpoint; `levtao topics apply` writes the first")
+
+
 def _digest(records: dict[str, bytes]) -> str:
     digest = Digest()
     for name, value in records.items():
@@ -119,11 +135,20 @@ def _digest(records: dict[str, bytes]) -> str:
 
 
 async def provision(log: Log, app: str, number: int) -> bool:
-    """Write the first checkpoint of a partition whose changelog is empty; whether it was. Raises LogError."""
+    """Write the first checkpoint of a partition whose changelog is empty; whether it was.
+
+    Raises CorruptStateError where outputs are there already: a lane starting anew would say all of them again.
+    """
     async with log.transactor(lane_identity(app, number)) as transactor:
         async with log.reader(STATES.name, number, None) as reader:
             if await reader.end() > 0:
                 return False
+        for topic in (*OUTPUTS.values(), DEAD_LETTERS):
+            async with log.reader(topic.name, number, None) as reader:
+                if await reader.end() > 0:
+                    raise CorruptStateError(
+                        f"{STATES.name}/{number} is empty, but {topic.name} is not: the changelog was lost"
+                    )
         genesis = Partition(number).checkpoint
         await transactor.commit(number, {STATES.name: [Entry(CHECKPOINT_KEY.encode(), encode_checkpoint(genesis))]})
         return True

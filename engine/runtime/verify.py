@@ -63,6 +63,8 @@ async def verify(log: Log, view: View | None, number: int, on_inputs: Callable[[
         for stop in sorted(stops):
             while partition.next_offset < stop:
                 records = await inputs.read(min(READ_RECORDS, stop - partition.next_offset), READ_WAIT_S)
+                if not records and await inputs.end() < stop:
+                    raise DifferenceError(f"{INPUTS.name}/{number} ends before input {stop}, which was taken")
                 for implied in partition.apply([InputRecord(*record[:4]) for record in records]):
                     await topics[implied.topic].expect(implied)
                     done.outputs[implied.topic] += 1

@@ -8,7 +8,8 @@ local held = redis.call('HGET', meta, 'next')
 if ARGV[1] == 'delta' then
   if held ~= ARGV[2] then return {'refused', held or ''} end
 else
-  if held and tonumber(held) > tonumber(ARGV[3]) then return {'refused', held} end
+  local at = held and tonumber(held)
+  if at and at > tonumber(ARGV[3]) then return {'refused', held} end
   for _, name in ipairs(redis.call('SMEMBERS', names)) do redis.call('DEL', prefix .. name) end
   redis.call('DEL', names)
 end

@@ -104,8 +104,11 @@ class View:
             raise ViewError(f"reading {self._keys[0]}: {error!r}") from error
         if meta[0] is None or meta[3] != str(FORMAT).encode():
             return None
-        records = {name.decode(): value for name, value in zip(flat[::2], flat[1::2], strict=True)}
-        return Snapshot(int(meta[0]), int(meta[1]), meta[2].decode(), records)
+        try:
+            records = {name.decode(): value for name, value in zip(flat[::2], flat[1::2], strict=True)}
+            return Snapshot(int(meta[0]), int(meta[1]), meta[2].decode(), records)
+        except (ValueError, TypeError, AttributeError) as error:
+            raise ViewError(f"reading {self._keys[0]}: not what an engine wrote: {error}") from error
 
     async def read_all(self) -> FullSnapshot | None:
         """Every field of every record at one moment, or None if the view is empty. Raises ViewError."""
@@ -115,11 +118,21 @@ class View:
             raise ViewError(f"reading {self._keys[0]}: {error!r}") from error
         if next_offset is None:
             return None
-        records = {
-            name.decode(): {key.decode(): value.decode() for key, value in zip(flat[::2], flat[1::2], strict=True)}
-            for name, flat in found
-        }
-        return FullSnapshot(int(next_offset), records)
+        try:
+            records = {
+                name.decode(): {key.decode(): value.decode() for key, value in zip(flat[::2], flat[1::2], strict=True)}
+                for name, flat in found
+            }
+            return FullSnapshot(int(next_offset), records)
+        except ValueError as error:
+            raise ViewError(f"reading {self._keys[0]}: not what an engine wrote: {error}") from error
+
+    async def drop(self) -> None:
+        """Forget the watermark, so that the next full write is taken whatever was there. Raises ViewError."""
+        try:
+            await self._redis.delete(self._keys[0])
+        except (RedisError, TimeoutError, OSError) as error:
+            raise ViewError(f"dropping {self._keys[0]}: {error!r}") from error
 
     async def write(
         self,

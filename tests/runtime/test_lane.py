@@ -12,7 +12,8 @@ from engine.log.kafka import KafkaLog
 from engine.log.memory import MemoryLog
 from engine.log.port import Entry, Log, Record
 from engine.runtime.engine import Engine
-from engine.runtime.lane import DeadLetterFloodError, Lane, LaneSettings
+from engine.runtime.lane import DeadLetterFloodError, InputsGoneError, Lane, LaneSettings
+from engine.runtime.partition import HoleError
 from engine.runtime.recovery import CorruptStateError, NotProvisionedError, Recovered, lane_identity, provision, recover
 from engine.runtime.verify import DifferenceError, Verified, verify
 from engine.runtime.view import View
@@ -94,6 +95,76 @@ class _Prefixed:
     async def commit(self, partition, batches):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
         done = await self._inner.commit(partition, {self._prefix + name: value for name, value in batches.items()})
         return {name.removeprefix(self._prefix): offset for name, offset in done.items()}
+
+
+class Around:
+    """A log with something changed."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+
+    def __getattr__(self, name: str):  # type: ignore[no-untyped-def]  # noqa: ANN204
+        return getattr(self._log, name)
+
+
+class WithoutChangelog(Around):
+    """The changelog is empty, everything else is there."""
+
+    ELSEWHERE = "emptied"
+
+    def reader(self, topic: str, partition: int, offset: int | None):  # type: ignore[no-untyped-def]  # noqa: ANN201
+        return self._log.reader(self.ELSEWHERE if topic == STATES.name else topic, partition, offset)
+
+
+class BeginsLater(Around):
+    """The first three inputs were deleted."""
+
+    @asynccontextmanager
+    async def reader(self, topic: str, partition: int, offset: int | None):  # type: ignore[no-untyped-def]  # noqa: ANN201
+        async with self._log.reader(topic, partition, offset) as reader:
+            if topic == INPUTS.name:
+                reader.begin = three  # type: ignore[method-assign]
+            yield reader
+
+
+async def three() -> int:
+    return 3
+
+
+class EndsEarlier(Around):
+    """Only the first three inputs are left."""
+
+    @asynccontextmanager
+    async def reader(self, topic: str, partition: int, offset: int | None):  # type: ignore[no-untyped-def]  # noqa: ANN201
+        if topic != INPUTS.name:
+            async with self._log.reader(topic, partition, offset) as reader:
+                yield reader
+            return
+        shorter = MemoryLog()
+        await shorter.create({topic: {}}, 1)
+        async with self._log.reader(topic, partition, offset) as reader, shorter.writer() as writer:
+            await writer.append(
+                topic, 0, [Entry(*record[2:], record.timestamp_ms) for record in await reader.read(3, 5)]
+            )
+        async with shorter.reader(topic, 0, None) as left:
+            yield left
+
+
+class CountsOutputs(Around):
+    """Of how many inputs the outputs of one transaction come, at most."""
+
+    most_inputs = 0
+
+    @asynccontextmanager
+    async def transactor(self, identity: str):  # type: ignore[no-untyped-def]  # noqa: ANN201
+        async with self._log.transactor(identity) as transactor:
+            self._transactor = transactor
+            yield self
+
+    async def commit(self, partition, batches):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+        causes = {dict(e.headers)["ce_cause"] for name, es in batches.items() if name != STATES.name for e in es}
+        self.most_inputs = max(self.most_inputs, len(causes))
+        return await self._transactor.commit(partition, batches)
 
 
 @pytest.fixture(params=["memory", pytest.param("kafka", marks=pytest.mark.kafka)])
@@ -220,6 +291,26 @@ async def test_a_view_ahead_of_the_log_is_dropped(stack: Stack) -> None:
     assert not (await stack.recover(view)).in_view
 
 
+@pytest.mark.parametrize(
+    "damage", [{"next": "1000000000"}, {"next": "x"}, {"position": "x"}, {"position": "-1"}, {"digest": b"\xff"}]
+)
+async def test_a_view_that_cannot_be_is_not_believed_and_written_over(
+    stack: Stack, damage: dict[str | bytes, str | bytes]
+) -> None:
+    await stack.provision()
+    for _ in range(2):
+        await stack.append(walked(4, 20))
+        async with running(stack.lane()) as lane:
+            await caught_up(stack, lane)
+            await in_view(stack)
+        await stack.redis.hset(View(stack.redis, 0, stack.settings.app)._keys[0], mapping=damage)  # type: ignore[arg-type]
+    await stack.append(walked(4, 20))
+    async with running(stack.lane()) as lane:
+        await caught_up(stack, lane)
+        await in_view(stack)
+    assert (await stack.proof()).view_at == await stack.end()
+
+
 async def test_a_second_owner_takes_over_and_the_first_says_nothing_more(stack: Stack) -> None:
     await stack.provision()
     values = walked(5)
@@ -238,6 +329,55 @@ async def test_without_a_first_checkpoint_a_lane_refuses_to_run(stack: Stack) ->
     await stack.log.create({topic.name: topic.config() for topic in TOPICS}, 1)
     with fatal(NotProvisionedError, "topics apply"):
         await stack.lane().run()
+
+
+async def test_a_changelog_that_was_lost_is_not_begun_anew(stack: Stack) -> None:
+    await stack.provision()
+    await stack.append(walked(6, 20))
+    async with running(stack.lane()) as lane:
+        await caught_up(stack, lane)
+    log, app = WithoutChangelog(stack.log), stack.settings.app
+    await log.create({WithoutChangelog.ELSEWHERE: STATES.config()}, 1)
+    with pytest.raises(CorruptStateError, match="the changelog was lost"):
+        await provision(log, app, 0)
+
+
+async def test_a_changelog_without_its_checkpoint_is_refused(stack: Stack) -> None:
+    await stack.log.create({topic.name: topic.config() for topic in TOPICS}, 1)
+    async with stack.log.transactor(lane_identity(stack.settings.app, 0)) as transactor:
+        await transactor.commit(0, {STATES.name: [Entry(b"token:T0", None)]})
+    with fatal(CorruptStateError, "no checkpoint any more"):
+        await stack.lane().run()
+
+
+async def test_inputs_deleted_before_they_were_taken_stop_the_lane(stack: Stack) -> None:
+    await stack.provision()
+    await stack.append(walked(6, 20))
+    with fatal(InputsGoneError, "input 0 is due, but the first one there is 3: 3 were deleted"):
+        await Lane(BeginsLater(stack.log), None, 0, stack.settings).run()
+
+
+async def test_a_hole_in_the_inputs_stops_the_lane(stack: Stack) -> None:
+    await stack.provision()
+    await stack.append(walked(6, 20))
+    async with stack.log.transactor("stranger") as stranger:
+        await stranger.commit(0, {INPUTS.name: [Entry(b"TAO", b"{}")]})
+    await stack.append([b"{}"])
+    due = len(walked(6, 20)) + 1
+    with fatal(HoleError, f"input {due + 1} came where {due} was due"):
+        await stack.lane().run()
+
+
+async def test_a_batch_ends_with_the_input_that_fills_it(stack: Stack) -> None:
+    await stack.provision()
+    values = walked(1)
+    await stack.append(values)
+    counting = CountsOutputs(stack.log)
+    lane = Lane(counting, None, 0, replace(stack.settings, max_outputs=1))
+    async with running(lane):
+        await caught_up(stack, lane)
+    assert counting.most_inputs == 1
+    assert (await stack.proof()).inputs == len(values)
 
 
 async def test_a_changelog_that_does_not_add_up_is_refused(stack: Stack) -> None:
@@ -300,6 +440,15 @@ async def test_verify_names_an_output_nothing_implies(stack: Stack, topic: str) 
         await writer.append(topic, 0, [forged])
     with pytest.raises(DifferenceError, match="forged"):
         await stack.proof()
+
+
+async def test_verify_names_inputs_that_are_lost(stack: Stack) -> None:
+    await stack.provision()
+    await stack.append(walked(1))
+    async with running(stack.lane()) as lane:
+        await caught_up(stack, lane)
+    with pytest.raises(DifferenceError, match=f"ends before input {len(walked(1))}"):
+        await verify(EndsEarlier(stack.log), None, 0, lambda _: None)
 
 
 async def test_verify_names_a_number_in_redis_nothing_implies(stack: Stack) -> None:
