@@ -10,6 +10,8 @@ EXIT_USAGE = 2
 """Settings, options or files are wrong; nothing was done."""
 EXIT_STOPPED = 3
 """The service stopped itself, loudly."""
+EXIT_INTERRUPTED = 130
+"""Ctrl-C before the work was done, as shells number it."""
 
 
 def stop(problem: str, code: int = EXIT_USAGE) -> NoReturn:

@@ -10,18 +10,31 @@ from pathlib import Path
 from typing import Any
 
 import structlog
+import typer
 from redis.asyncio import Redis
 
+from consumers.stream import GapError
 from engine.log.kafka import KafkaLog
 from engine.log.port import Log, LogError
-from engine.runtime.lane import DeadLetterFloodError
+from engine.runtime.lane import DeadLetterFloodError, InputsGoneError
+from engine.runtime.partition import HoleError
 from engine.runtime.recovery import CorruptStateError, NotProvisionedError
 from engine.runtime.view import ViewError, connect
 from engine.wire.topics import INPUTS
-from levtao.problems import EXIT_STOPPED, EXIT_USAGE, stop
+from levtao.problems import EXIT_INTERRUPTED, EXIT_STOPPED, EXIT_USAGE, stop
 from levtao.settings import Settings, SettingsError, load
 
-KNOWN = (LogError, ViewError, SettingsError, NotProvisionedError, CorruptStateError, DeadLetterFloodError)
+KNOWN = (
+    LogError,
+    ViewError,
+    SettingsError,
+    NotProvisionedError,
+    CorruptStateError,
+    DeadLetterFloodError,
+    InputsGoneError,
+    HoleError,
+    GapError,
+)
 
 
 def settings_of(config: Path | None, kafka: str | None, redis: str | None) -> Settings:
@@ -64,6 +77,7 @@ async def redis_client(settings: Settings) -> AsyncIterator["Redis"]:
 async def provisioned(log: Log, settings: Settings) -> None:
     """Raise NotProvisionedError unless the topics are there, with the partitions of the settings."""
     there = await log.partitions(INPUTS.name)
+    _heed_interrupt()
     if there is None:
         raise NotProvisionedError(f"topic {INPUTS.name} is missing; `levtao topics apply` creates it")
     if there != settings.partitions:
@@ -73,18 +87,26 @@ async def provisioned(log: Log, settings: Settings) -> None:
 def run(main: Coroutine[Any, Any, None]) -> None:
     """Run to the end, or to the first thing that cannot be gone past: one line and an exit code."""
     problem: BaseException | None = None
+    interrupted = False
     try:
         asyncio.run(main)
     except* KNOWN as group:
         problem = _first(group)
     except* KeyboardInterrupt:
-        pass
+        interrupted = True
+    if interrupted:
+        raise typer.Exit(EXIT_INTERRUPTED)
     if problem is not None:
         stop(str(problem), EXIT_USAGE if isinstance(problem, SettingsError) else EXIT_STOPPED)
 
 
 async def until_signalled(work: Coroutine[Any, Any, None], on_signal: Callable[[], None] | None = None) -> None:
     """Do `work` until it ends or SIGINT or SIGTERM comes; then call `on_signal`, or cancel it."""
+    try:
+        _heed_interrupt()
+    except asyncio.CancelledError:
+        work.close()
+        raise
     loop = asyncio.get_running_loop()
     task = asyncio.ensure_future(work)
 
@@ -104,6 +126,13 @@ async def until_signalled(work: Coroutine[Any, Any, None], on_signal: Callable[[
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)
+
+
+def _heed_interrupt() -> None:
+    """End after a Ctrl-C that came while a client was opened or closed: aiokafka swallows it there."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

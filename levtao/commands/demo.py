@@ -1,6 +1,7 @@
 """`levtao demo`: the whole chain in one terminal, on a made-up path through a day that was real."""
 
 import asyncio
+import signal
 import tempfile
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -52,6 +53,8 @@ class Demo:
 def show(demo: Demo) -> None:
     """Run the demo, then verify what it left behind. Exit code 1 if that is not what its inputs imply."""
     configure_logging(quiet=True)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _as_interrupt)
     with tempfile.TemporaryDirectory(prefix="levtao-demo-") as folder:
         try:
             valkey = ValkeyServer(Path(folder) / "valkey").start()
@@ -69,6 +72,11 @@ def show(demo: Demo) -> None:
             valkey.stop()
             if kafka is not None:
                 kafka.stop()
+
+
+def _as_interrupt(*_: object) -> None:
+    """Whatever ends the demo, its servers end with it."""
+    signal.raise_signal(signal.SIGINT)
 
 
 async def _show(demo: Demo, settings: Settings, log: Log) -> None:
