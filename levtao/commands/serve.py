@@ -1,6 +1,7 @@
 """Commands that prepare and run the service: topics, run, clock, broker."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from time import time_ns
 
@@ -10,7 +11,7 @@ import typer
 from consumers.paper import PaperBroker, PaperSettings, Report
 from engine.domain.inputs import Input
 from engine.domain.instants import Instant
-from engine.log.port import Log
+from engine.log.port import Log, LogError, Writer
 from engine.runtime.engine import Engine
 from engine.runtime.recovery import provision
 from engine.runtime.view import ViewError, refuse_eviction
@@ -21,6 +22,8 @@ from levtao.service import configure_logging, kafka_log, provisioned, redis_clie
 from levtao.settings import Settings, SettingsError
 from producers.clock import run_clock
 from producers.inputs import InputWriter
+
+WRITER_BACKOFF_S = 1.0
 
 _log = structlog.get_logger("levtao")
 
@@ -116,9 +119,27 @@ def clock(settings: Settings, interval_s: float) -> None:
 async def _clock(settings: Settings, interval_s: float) -> None:
     log = kafka_log(settings)
     await provisioned(log, settings)
-    async with log.writer() as writer:
-        inputs = InputWriter(writer, settings.partition_of)
-        await until_signalled(run_clock(settings.underlyings, inputs, wall_clock, interval_s))
+
+    async def tick(writer: Writer) -> None:
+        await run_clock(settings.underlyings, InputWriter(writer, settings.partition_of), wall_clock, interval_s)
+
+    await until_signalled(keep_writing(log, tick))
+
+
+async def keep_writing(
+    log: Log, work: Callable[[Writer], Awaitable[None]], backoff_s: float = WRITER_BACKOFF_S
+) -> None:
+    """Do `work` with a writer until cancelled; when the log is lost, begin anew with another writer.
+
+    Only for work whose repeated inputs change nothing: ticks, and reports with ids.
+    """
+    while True:
+        try:
+            async with log.writer() as writer:
+                await work(writer)
+        except* LogError as lost:
+            _log.warning("log_lost", reason="; ".join(str(error) for error in lost.exceptions))
+        await asyncio.sleep(backoff_s)
 
 
 def wall_clock() -> Instant:
@@ -135,10 +156,13 @@ def broker(settings: Settings, paper: PaperSettings) -> None:
 async def _broker(settings: Settings, paper: PaperSettings) -> None:
     log = kafka_log(settings)
     await provisioned(log, settings)
-    async with log.writer() as writer:
+
+    async def trade(writer: Writer) -> None:
         inputs = InputWriter(writer, settings.partition_of)
 
         async def send(reports: Sequence[Report]) -> None:
             await inputs.write(reports)
 
-        await until_signalled(PaperBroker(log, range(settings.partitions), send, paper).run())
+        await PaperBroker(log, range(settings.partitions), send, paper).run()
+
+    await until_signalled(keep_writing(log, trade))
