@@ -39,10 +39,12 @@ class LaneSettings:
 
     app: str = "levtao"
     max_read: int = 2_000
-    max_outputs: int = 2_000
+    max_outputs: int = 20_000
     """A batch is committed when it has so many outputs, though more inputs wait."""
     slice: int = 20
     """Inputs taken between two looks at the clock."""
+    slice_outputs: int = 1_000
+    """A slice ends with the input that brings so many outputs: ten thousand tokens published are a second's work."""
     slice_s: float = 0.02
     """Time between two turns of the event loop: heartbeats share it."""
     read_wait_s: float = 0.2
@@ -160,12 +162,13 @@ class Lane:
         settings = self.settings
         outputs: list[OutputRecord] = []
         since = self.clock()
-        first = partition.next_offset
-        for start in range(0, len(records), settings.slice):
-            some = [InputRecord(*record[:4]) for record in records[start : start + settings.slice]]
-            outputs += partition.apply(some, settings.max_outputs - len(outputs))
+        first, taken = partition.next_offset, 0
+        while taken < len(records):
+            some = [InputRecord(*record[:4]) for record in records[taken : taken + settings.slice]]
+            outputs += partition.apply(some, settings.slice_outputs)
+            taken = partition.next_offset - first
             if partition.flooded or len(outputs) >= settings.max_outputs:
-                return outputs, records[partition.next_offset - first :]
+                return outputs, records[taken:]
             if self.clock() - since > settings.slice_s:
                 await asyncio.sleep(0)
                 since = self.clock()

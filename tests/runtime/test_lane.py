@@ -373,7 +373,7 @@ async def test_a_batch_ends_with_the_input_that_fills_it(stack: Stack) -> None:
     values = walked(1)
     await stack.append(values)
     counting = CountsOutputs(stack.log)
-    lane = Lane(counting, None, 0, replace(stack.settings, max_outputs=1))
+    lane = Lane(counting, None, 0, replace(stack.settings, max_outputs=1, slice_outputs=1))
     async with running(lane):
         await caught_up(stack, lane)
     assert counting.most_inputs == 1
