@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from engine.domain.book import Book
 from engine.domain.commands import SetTokenTerms, SetUnderlyingTerms
@@ -20,6 +20,9 @@ from engine.domain.terms import TokenTerms, UnderlyingTerms
 from producers.prices import FILE_VENUE, Tick
 
 MAX_AGE_S = 600
+
+Hearer: TypeAlias = Callable[[list[Output], Position], None]
+"""Hears what the core says of one input, with the input's position."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,8 +158,10 @@ class Backtest:
     """A book driven by ticks; `on_outputs` hears everything the core says, with the input's position."""
 
     settings: Settings
-    on_outputs: Callable[[list[Output], Position], None] | None = None
+    on_outputs: Hearer | None = None
     ticks: int = field(default=0, init=False)
+    runs: dict[str, Run] = field(default_factory=dict, init=False)
+    """Each token's course so far."""
 
     def run(self, ticks: Iterable[Tick]) -> list[dict[str, Any]]:
         """Drive the book to the end of `ticks`; one summary a token. Raises ValueError without a tick."""
@@ -166,7 +171,7 @@ class Backtest:
     def _run(self, ticks: Iterator[Tick]) -> list[dict[str, Any]]:
         commands = self.settings.commands()
         book = self._open(commands)
-        runs = {token.token: Run(token, token.terms.initial_nav) for token in book.tokens.values()}
+        runs = self.runs = {token.token: Run(token, token.terms.initial_nav) for token in book.tokens.values()}
         offset = len(commands)
         underlying = self.settings.underlying
         low = high = price = ZERO

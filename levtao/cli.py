@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from levtao import cli_analysis
 from levtao.options import decimal_option, instant_option, leverage_option
 from levtao.problems import stop
 
@@ -51,6 +52,9 @@ def backtest(
     start: Annotated[int | None, typer.Option("--from", parser=instant_option, help="First time, inclusive.")] = None,
     end: Annotated[int | None, typer.Option("--to", parser=instant_option, help="Last time, exclusive.")] = None,
     events: Annotated[Path | None, typer.Option(help="Write every output of the core here, one a line.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Write a page of charts and tables here.")] = None,
+    enter: Annotated[int | None, typer.Option(parser=instant_option, help="When somebody buys; needs --exit.")] = None,
+    leave: Annotated[int | None, typer.Option("--exit", parser=instant_option, help="When they sell.")] = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON object a token.")] = False,
 ) -> None:
     """Run the core over past prices and sum up each token: NAV 100, one unit, at target at the first price."""
@@ -77,9 +81,14 @@ def backtest(
         start=start,
         end=end,
         events=events,
+        report=report,
+        enter=enter,
+        leave=leave,
         as_json=json,
     )
 
+
+app.command("report")(cli_analysis.report)
 
 Config = Annotated[Path | None, typer.Option(help="Settings; levtao.toml if there is one.")]
 Kafka = Annotated[str | None, typer.Option(help="HOST:PORT, instead of the settings'.", metavar="HOST:PORT")]

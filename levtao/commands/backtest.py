@@ -2,7 +2,8 @@
 
 import json
 import sys
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
@@ -14,8 +15,12 @@ from engine.domain.events import Output
 from engine.domain.inputs import Position
 from engine.domain.instants import Instant
 from engine.wire.codec import encode_outputs
-from levtao.backtest import Backtest, Settings
+from levtao.backtest import Backtest, Hearer, Settings, token_name
+from levtao.commands.report import make
+from levtao.held import Purchase
 from levtao.problems import stop
+from levtao.report.history import History
+from levtao.report.records import of_outputs
 from producers.prices import PriceFile, PriceFileError
 
 BASIS_POINT = Decimal("0.0001")
@@ -34,22 +39,21 @@ def run(
     start: Instant | None,
     end: Instant | None,
     events: Path | None,
+    report: Path | None,
+    enter: Instant | None,
+    leave: Instant | None,
     as_json: bool,
 ) -> None:
-    """Run the back-test and print one summary a token."""
+    """Run the back-test and print one summary a token; write the outputs and the page if asked for."""
+    hearers: list[Hearer] = []
+    history = History() if report is not None else None
+    if history is not None:
+        hearers.append(_gathering(history))
     with ExitStack() as stack:
-        on_outputs = None
         if events is not None:
-            try:
-                out = stack.enter_context(events.open("wb"))
-            except OSError as error:
-                stop(f"{events}: {error.strerror}")
-
-            def on_outputs(outputs: list[Output], position: Position) -> None:
-                out.writelines(encoded.value + b"\n" for encoded in encode_outputs(outputs, position))
-
+            hearers.append(_writing(stack, events))
         file = PriceFile(prices, start, end)
-        try:
+        with _one_line(prices):
             settings = Settings(
                 multipliers=tuple(multipliers),
                 max_leverage=max_leverage,
@@ -58,23 +62,78 @@ def run(
                 commission=commission_bps * BASIS_POINT,
                 lot=lot,
                 min_notional=min_notional,
-                publication_interval_s=1 if events is not None else 0,
+                publication_interval_s=1 if hearers else 0,
             )
-            backtest = Backtest(settings, on_outputs)
-            summaries = backtest.run(file.ticks())
-        except OSError as error:
-            stop(f"{prices}: {error.strerror}")
-        except PriceFileError as error:
-            stop(str(error))
-        except ValueError as error:
-            stop(f"backtest: {error}")
+            backtest = Backtest(settings, _telling(hearers))
+            purchase = Purchase.of(enter, leave, backtest)
+            summaries = backtest.run(file.ticks() if purchase is None else purchase.watch(file.ticks()))
     if file.dropped:
         sys.stderr.write(f"{prices}: {file.dropped} of {file.rows} rows are older than the row before: dropped\n")
+    if purchase is not None:
+        for multiplier, summary in zip(multipliers, summaries, strict=True):
+            summary["held"] = purchase.held(token_name(settings.underlying, multiplier))
+    if history is not None and report is not None:
+        make(history, report, f"a back-test of {prices.name}", None, None)
+    _print(summaries, backtest.ticks, as_json=as_json)
+
+
+@contextmanager
+def _one_line(prices: Path) -> Iterator[None]:
+    """End with one line on what a file of prices or the options can be wrong about."""
+    try:
+        yield
+    except OSError as error:
+        stop(f"{prices}: {error.strerror}")
+    except PriceFileError as error:
+        stop(str(error))
+    except ValueError as error:
+        stop(f"backtest: {error}")
+
+
+def _print(summaries: list[dict[str, Any]], ticks: int, *, as_json: bool) -> None:
     if as_json:
         for summary in summaries:
             sys.stdout.write(json.dumps(summary) + "\n")
-    else:
-        Console().print(_table(summaries, backtest.ticks))
+        return
+    console = Console()
+    console.print(_table(summaries, ticks))
+    if "held" in summaries[0]:
+        console.print(_held_table(summaries))
+
+
+def _writing(stack: ExitStack, events: Path) -> Hearer:
+    """Write what is heard to a file, one output a line, for as long as the stack is open."""
+    try:
+        out = stack.enter_context(events.open("wb"))
+    except OSError as error:
+        stop(f"{events}: {error.strerror}")
+
+    def hear(outputs: list[Output], position: Position) -> None:
+        out.writelines(encoded.value + b"\n" for encoded in encode_outputs(outputs, position))
+
+    return hear
+
+
+def _gathering(history: History) -> Hearer:
+    """Gather what is heard for a page."""
+
+    def hear(outputs: list[Output], position: Position) -> None:
+        for record in of_outputs(outputs, position):
+            history.take(record)
+
+    return hear
+
+
+def _telling(hearers: list[Hearer]) -> Hearer | None:
+    """All hearers as one."""
+    if not hearers:
+        return None
+
+    def hear(outputs: list[Output], position: Position) -> None:
+        for each in hearers:
+            each(outputs, position)
+
+    return hear
 
 
 def _table(summaries: list[dict[str, Any]], ticks: int) -> Table:
@@ -96,6 +155,26 @@ def _table(summaries: list[dict[str, Any]], ticks: int) -> Table:
     for summary in summaries:
         table.add_row(*(_cell(summary[name]) for name in columns.values()))
     return table
+
+
+def _held_table(summaries: list[dict[str, Any]]) -> Table:
+    """What a buyer got between --enter and --exit."""
+    table = Table(title="bought at --enter, sold at --exit", title_justify="left")
+    for heading in ("L", "NAV in", "NAV out", "return", "underlying", "lev in", "multiple", "resets", "intra"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for summary in summaries:
+        held = summary["held"]
+        table.add_row(
+            *(_cell(value) for value in (summary["multiplier"], held["entry_nav"], held["exit_nav"])),
+            *(_percent(held[name]) for name in ("return", "underlying_return")),
+            *(_cell(held[name] or "0") for name in ("entry_leverage", "effective_multiple")),
+            *(_cell(held[name]) for name in ("daily_resets", "intraday_resets")),
+        )
+    return table
+
+
+def _percent(value: str | None) -> str:
+    return "-" if value is None else f"{Decimal(value) * 100:+,.2f} %"
 
 
 def _cell(value: str | int) -> str:
