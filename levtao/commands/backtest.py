@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from rich.console import Console
 from rich.table import Table
@@ -16,14 +16,17 @@ from engine.domain.inputs import Position
 from engine.domain.instants import Instant
 from engine.wire.codec import encode_outputs
 from levtao.backtest import Backtest, Hearer, Settings, token_name
-from levtao.commands.report import make
 from levtao.held import Purchase
 from levtao.problems import stop
-from levtao.report.history import History
-from levtao.report.records import of_outputs
 from producers.prices import PriceFile, PriceFileError
 
+if TYPE_CHECKING:
+    from levtao.commands.report import Page
+
 BASIS_POINT = Decimal("0.0001")
+
+PAGE_INTERVAL_S = 900
+"""A page alone does not need every NAV published: between two records it follows from the basket and the price."""
 
 
 def run(
@@ -46,9 +49,9 @@ def run(
 ) -> None:
     """Run the back-test and print one summary a token; write the outputs and the page if asked for."""
     hearers: list[Hearer] = []
-    history = History() if report is not None else None
-    if history is not None:
-        hearers.append(_gathering(history))
+    page = None if report is None else _page(report)
+    if page is not None:
+        hearers.append(page.hear)
     with ExitStack() as stack:
         if events is not None:
             hearers.append(_writing(stack, events))
@@ -62,18 +65,19 @@ def run(
                 commission=commission_bps * BASIS_POINT,
                 lot=lot,
                 min_notional=min_notional,
-                publication_interval_s=1 if hearers else 0,
+                publication_interval_s=1 if events is not None else PAGE_INTERVAL_S if page is not None else 0,
             )
             backtest = Backtest(settings, _telling(hearers))
             purchase = Purchase.of(enter, leave, backtest)
-            summaries = backtest.run(file.ticks() if purchase is None else purchase.watch(file.ticks()))
+            ticks = file.ticks() if page is None else page.tape.watch(file.ticks())
+            summaries = backtest.run(ticks if purchase is None else purchase.watch(ticks))
     if file.dropped:
         sys.stderr.write(f"{prices}: {file.dropped} of {file.rows} rows are older than the row before: dropped\n")
     if purchase is not None:
         for multiplier, summary in zip(multipliers, summaries, strict=True):
             summary["held"] = purchase.held(token_name(settings.underlying, multiplier))
-    if history is not None and report is not None:
-        make(history, report, f"a back-test of {prices.name}", None, None)
+    if page is not None:
+        page.write(f"a back-test of {prices.name}")
     _print(summaries, backtest.ticks, as_json=as_json)
 
 
@@ -101,6 +105,12 @@ def _print(summaries: list[dict[str, Any]], ticks: int, *, as_json: bool) -> Non
         console.print(_held_table(summaries))
 
 
+def _page(out: Path) -> "Page":
+    from levtao.commands.report import Page  # noqa: PLC0415 - numpy is for those who want a page
+
+    return Page(out)
+
+
 def _writing(stack: ExitStack, events: Path) -> Hearer:
     """Write what is heard to a file, one output a line, for as long as the stack is open."""
     try:
@@ -110,16 +120,6 @@ def _writing(stack: ExitStack, events: Path) -> Hearer:
 
     def hear(outputs: list[Output], position: Position) -> None:
         out.writelines(encoded.value + b"\n" for encoded in encode_outputs(outputs, position))
-
-    return hear
-
-
-def _gathering(history: History) -> Hearer:
-    """Gather what is heard for a page."""
-
-    def hear(outputs: list[Output], position: Position) -> None:
-        for record in of_outputs(outputs, position):
-            history.take(record)
 
     return hear
 

@@ -1,15 +1,21 @@
 """`levtao report`: the desk's page from files of the core's outputs."""
 
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
 import typer
 
+from engine.domain.inputs import Position
+from engine.domain.outputs import Output
 from levtao.problems import stop
 from levtao.progress import progress
+from levtao.report.build import Sources, build
+from levtao.report.course import CourseError
 from levtao.report.history import History
-from levtao.report.records import RecordError, of_file
-from producers.prices import PriceFileError
+from levtao.report.records import RecordError, of_file, of_outputs
+from levtao.report.series import Tape
+from producers.prices import PriceFile, PriceFileError
 
 
 def report(events: list[Path], out: Path, prices: Path | None, market_cost_bps: float | None) -> None:
@@ -25,27 +31,52 @@ def report(events: list[Path], out: Path, prices: Path | None, market_cost_bps: 
             stop(str(error))
         except OSError as error:
             _stop_at(path, error)
-    make(history, out, ", ".join(path.name for path in events), prices, market_cost_bps)
+    tape = None if prices is None else _prices(prices)
+    make(history, out, Sources(named=", ".join(path.name for path in events), prices=tape, cost_bps=market_cost_bps))
 
 
-def make(history: History, out: Path, source: str, prices: Path | None, market_cost_bps: float | None) -> None:
-    """Write the page of a history, or end with one line."""
-    from levtao.report.build import build  # noqa: PLC0415 - numpy and jinja2 are for those who want a page
-    from levtao.report.course import CourseError  # noqa: PLC0415
-    from levtao.report.page import write  # noqa: PLC0415
-
+def _prices(path: Path) -> Tape:
+    tape = Tape()
     try:
-        page = build(history, source=source, prices=prices, cost_bps=market_cost_bps)
-    except (CourseError, PriceFileError) as error:
+        for _ in tape.watch(PriceFile(path).ticks()):
+            pass
+    except PriceFileError as error:
         stop(str(error))
     except OSError as error:
-        _stop_at(prices, error)
+        _stop_at(path, error)
+    return tape
+
+
+@dataclass(slots=True)
+class Page:
+    """A page in the making beside a back-test: hears its outputs and keeps its prices."""
+
+    out: Path
+    history: History = field(default_factory=History)
+    tape: Tape = field(default_factory=Tape)
+
+    def hear(self, outputs: list[Output], position: Position) -> None:
+        """Take the outputs of one input."""
+        for record in of_outputs(outputs, position):
+            self.history.take(record)
+
+    def write(self, named: str) -> None:
+        """Write the page of what was heard."""
+        make(self.history, self.out, Sources(named=named, seen=self.tape))
+
+
+def make(history: History, out: Path, sources: Sources) -> None:
+    """Write the page of a history, or end with one line."""
     try:
-        write(out, page)
+        page = build(history, sources)
+    except CourseError as error:
+        stop(str(error))
+    try:
+        out.write_text(page, encoding="utf-8")
     except OSError as error:
         _stop_at(out, error)
     typer.echo(f"{out}: {len(page.encode()) / 1e6:.1f} MB", err=True)
 
 
-def _stop_at(path: Path | None, error: OSError) -> NoReturn:
+def _stop_at(path: Path, error: OSError) -> NoReturn:
     stop(f"{path}: {error.strerror}")

@@ -1,7 +1,7 @@
 """From a history to the report's page: which sections there are and what stands in them."""
 
 from collections.abc import Iterable
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,8 +13,7 @@ from levtao.report.history import Execution, History
 from levtao.report.page import render
 from levtao.report.quality import Market, Quality, average_path, measured_cost_bps, quality_of, verdict
 from levtao.report.records import amount
-from levtao.report.series import Floats, Times
-from producers.prices import PriceFile
+from levtao.report.series import Floats, Tape, Times
 
 SHOWN_ORDERS = 200
 SHOWN_INCIDENTS = 100
@@ -23,28 +22,38 @@ WORST = 8
 ATTRIBUTED = (*figures.PARTS,)
 
 
-def build(history: History, *, source: str, prices: Path | None, cost_bps: float | None) -> str:
-    """The page of all tokens in the history.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """What the page is made of beside the outputs."""
 
-    `prices` gives the underlying's prices finer than they were published; `cost_bps` is what a trade in the market is
-    assumed to cost, otherwise what this run's fills cost is taken. Raises CourseError, PriceFileError or OSError.
-    """
+    named: str
+    """Where the outputs are from, for the reader."""
+    seen: Tape | None = None
+    """Every price the core saw, in the order it saw them, where that is known: a back-test's."""
+    prices: Tape | None = None
+    """Prices of the underlying finer than the published ones, for ranges and paths."""
+    cost_bps: float | None = None
+    """What a trade in the market is assumed to cost; what this run's fills cost without."""
+
+
+def build(history: History, sources: Sources) -> str:
+    """The page of all tokens in the history. Raises CourseError."""
     history.settle()
     live = [token for token in history.tokens.values() if token.published.time]
     if not live:
         raise CourseError("no token has a published NAV in these outputs")
     with exact():
-        courses = [course_of(history, token) for token in live]
+        courses = [course_of(history, token, sources.seen) for token in live]
         courses.sort(key=lambda course: (course.underlying, course.multiplier < 0, abs(course.multiplier)))
         drawn: dict[str, Any] = {}
         groups = []
         for underlying in dict.fromkeys(course.underlying for course in courses):
             members = [course for course in courses if course.underlying == underlying]
-            groups.append(_group(underlying, members, drawn, prices, cost_bps))
+            groups.append(_group(underlying, members, drawn, sources))
     times = [int(course.times[place]) for course in courses for place in (0, -1)]
     context = {
         "title": f"{', '.join(group['underlying'] for group in groups)} leveraged tokens",
-        "source": source,
+        "source": sources.named,
         "start": min(times),
         "end": max(times),
         "records": history.records,
@@ -56,12 +65,11 @@ def build(history: History, *, source: str, prices: Path | None, cost_bps: float
     return render("report.html.j2", context, drawn)
 
 
-def _group(
-    underlying: str, courses: list[Course], drawn: dict[str, Any], prices: Path | None, cost_bps: float | None
-) -> dict[str, Any]:
-    measured = measured_cost_bps(courses)
-    assumed = cost_bps if cost_bps is not None else measured or 0.0
-    times, values = _file_prices(prices) if prices is not None else _published_prices(courses)
+def _group(underlying: str, courses: list[Course], drawn: dict[str, Any], sources: Sources) -> dict[str, Any]:
+    measured, given = measured_cost_bps(courses), sources.cost_bps
+    assumed = given if given is not None else measured or 0.0
+    tape = sources.prices or sources.seen
+    times, values = _published_prices(courses) if tape is None else tape.arrays()
     market = Market(times, values, assumed)
     drawn[f"compare-{underlying}"] = figures.compared(courses)
     return {
@@ -69,8 +77,8 @@ def _group(
         "compare": f"compare-{underlying}",
         "tokens": [_token(course, market, drawn) for course in courses],
         "cost_bps": assumed,
-        "cost_origin": "given" if cost_bps is not None else "measured" if measured is not None else "none",
-        "prices_origin": f"the prices in {prices.name}" if prices is not None else "the published prices",
+        "cost_origin": "given" if given is not None else "measured" if measured is not None else "none",
+        "prices_origin": "the published prices" if tape is None else "the file of prices",
     }
 
 
@@ -179,8 +187,3 @@ def _published_prices(courses: Iterable[Course]) -> tuple[Times, Floats]:
     values = np.concatenate([course.columns["price"] for course in courses])
     unique, first = np.unique(times, return_index=True)
     return unique, values[first]
-
-
-def _file_prices(path: Path) -> tuple[Times, Floats]:
-    ticks = list(PriceFile(path).ticks())
-    return np.array([tick.time for tick in ticks], dtype=np.int64), np.array([float(tick.price) for tick in ticks])

@@ -11,11 +11,20 @@ from engine.domain.instants import SECOND, Instant
 from levtao import closed_form
 from levtao.closed_form import YEAR_DAYS
 from levtao.report.history import Execution, History, TokenHistory
-from levtao.report.series import Floats, Times, as_of, day_marks, drawdown, realised_variance, returns
+from levtao.report.series import Floats, Tape, Times, as_of, day_marks, drawdown, realised_variance, returns
 
 
 class CourseError(ValueError):
     """The records do not make one course."""
+
+
+class Fine(NamedTuple):
+    """Value and leverage as finely as they are known: at every price the core saw, else as published."""
+
+    times: Times
+    nav: Floats
+    price: Floats
+    leverage: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +36,7 @@ class Course:
     times: Times
     columns: dict[str, Floats]
     marks: Times
+    fine: Fine
 
     def at(self, name: str) -> Floats:
         """A column at the day marks."""
@@ -88,8 +98,11 @@ class Measures(NamedTuple):
     days: float
 
 
-def course_of(history: History, token: TokenHistory) -> Course:
-    """The token's published values in order of time. Raises CourseError if two runs are mixed."""
+def course_of(history: History, token: TokenHistory, seen: Tape | None) -> Course:
+    """The token's published values in order of time. Raises CourseError if two runs are mixed.
+
+    `seen` is every price the core saw, where that is known.
+    """
     published = token.published
     times = np.array(published.time, dtype=np.int64)
     order = np.argsort(times, kind="stable")
@@ -105,7 +118,31 @@ def course_of(history: History, token: TokenHistory) -> Course:
     times = times[order][known]
     columns = {name: values[known] for name, values in columns.items()}
     marks = day_marks(int(times[0]), int(times[-1]), history.fixes.get(token.underlying, set()))
-    return Course(token, token.multiplier, times, columns, marks)
+    return Course(token, token.multiplier, times, columns, marks, _fine(times, columns, seen))
+
+
+def _fine(times: Times, columns: dict[str, Floats], seen: Tape | None) -> Fine:
+    """Between two records a token holds what it held, so its value and leverage follow from the price.
+
+    Every trade publishes a record at once; so the basket of the last record holds until the next one.
+    """
+    nav, price, leverage = columns["nav"], columns["price"], columns["leverage"]
+    if seen is None:
+        return Fine(times, nav, price, leverage)
+    ticks, prices = seen.arrays()
+    inside = (ticks >= times[0]) & (ticks <= times[-1])
+    ticks, prices = ticks[inside], prices[inside]
+    last = np.searchsorted(times, ticks, side="right") - 1
+    moved = prices - price[last]
+    basket, units = columns["basket"][last], columns["units"][last]
+    held = np.where((nav[last] > 0) & (units > 0), basket, 0)
+    between = np.maximum(nav[last] + held * moved / np.where(units > 0, units, 1), 0)
+    exposure = basket * price[last]
+    assets = exposure / np.where(leverage[last] != 0, leverage[last], np.nan) + basket * moved
+    levered = np.where(assets > 0, basket * prices / np.where(assets > 0, assets, 1), np.nan)
+    order = np.argsort(np.concatenate([times, ticks]), kind="stable")
+    pairs = ((times, ticks), (nav, between), (price, prices), (leverage, levered))
+    return Fine(*(np.concatenate(pair)[order] for pair in pairs))
 
 
 def measure(course: Course) -> Measures:
@@ -128,7 +165,7 @@ def measure(course: Course) -> Measures:
         rule_value=float(rule),
         underlying_return=float(moved),
         effective_multiple=float(total / moved) if moved else np.nan,
-        max_drawdown=float(np.nanmin(drawdown(nav))),
+        max_drawdown=float(np.nanmin(drawdown(course.fine.nav))),
         worst_day=float(np.nanmin(daily)) if alive.any() else np.nan,
         best_day=float(np.nanmax(daily)) if alive.any() else np.nan,
         volatility=yearly(daily[alive]),

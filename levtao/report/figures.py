@@ -9,7 +9,7 @@ from levtao.report.course import Course, cost_of
 from levtao.report.history import Execution
 from levtao.report.quality import BASIS_POINTS, PATH_MINUTES, Path, Quality
 from levtao.report.records import number
-from levtao.report.series import Floats, as_of, drawdown, realised_variance
+from levtao.report.series import drawdown, realised_variance
 
 DAY_MS = 86_400_000
 MARKS = {
@@ -37,26 +37,25 @@ PARTS = {
 
 def value(course: Course) -> Figure:
     """NAV beside what was promised and what a buyer may have thought: all start at the token's first NAV."""
-    times, columns = course.times, course.columns
-    start, price = columns["nav"][0], columns["price"]
-    moved = price / price[0]
+    fine, benchmark = course.fine, course.columns["benchmark"]
+    start, moved = fine.nav[0], fine.price / fine.price[0]
     simple = np.maximum(start * (1 + course.multiplier * (moved - 1)), 0)
-    log = wants_log(columns["nav"], columns["benchmark"], start * moved)
+    log = wants_log(fine.nav, benchmark, start * moved)
     shown = np.where(simple > 0, simple, np.nan) if log else simple
     lever = f"{course.multiplier:g}"
     traces = [
-        line(course.underlying, times, start * moved, "$under", width=1.2),
-        line(f"{lever} x return since start", times, shown, "$simple", dash="dot", width=1.4),
-        line("benchmark, daily " + lever + "x", times, columns["benchmark"], "$bench", dash="dash", width=1.8),
-        line("NAV", times, columns["nav"], "$nav", width=2.2),
+        line(course.underlying, fine.times, start * moved, "$under", width=1.2),
+        line(f"{lever} x return since start", fine.times, shown, "$simple", dash="dot", width=1.4),
+        line("benchmark, daily " + lever + "x", course.times, benchmark, "$bench", dash="dash", width=1.8),
+        line("NAV", fine.times, fine.nav, "$nav", width=2.2),
     ]
     return figure(traces, "per unit", log=log)
 
 
 def lever(course: Course) -> Figure:
     """Leverage, its bands, and every rebalance where it found the token."""
-    leverage = np.abs(course.columns["leverage"])
-    traces = [line("leverage", course.times, leverage, "$nav", width=1.4)]
+    leverage = np.abs(course.fine.leverage)
+    traces = [line("leverage", course.fine.times, leverage, "$nav", width=1.4)]
     first, last = int(course.times[0]), int(course.times[-1])
     top = float(np.nanmax(leverage)) if np.isfinite(leverage).any() else abs(course.multiplier)
     for field, name, colour in (
@@ -70,7 +69,7 @@ def lever(course: Course) -> Figure:
             y = [*(level for _, level in levels), levels[-1][1]]
             traces.append(_step(name, x, [np.nan if level is None else level for level in y], colour))
     traces.append(_step("target", [first, last], [abs(course.multiplier)] * 2, "$under", dash="dot"))
-    traces += _marks(course, leverage)
+    traces += _marks(course)
     limits = [band.max_leverage or 0 for band in course.history.bands]
     highest = max([abs(course.multiplier) * 1.5, *limits, min(top, 12)])
     return figure(traces, "leverage", y_range=[0, highest * 1.08])
@@ -81,22 +80,23 @@ def _step(name: str, x: list[int], y: Sequence[float], colour: str, dash: str = 
     return {"type": "scatter", "mode": "lines", "name": name, "x": stamps(x), "y": cut(y), "line": shape}
 
 
-def _marks(course: Course, leverage: Floats) -> list[Trace]:
-    """Each decision at the leverage published last before it."""
+def _marks(course: Course) -> list[Trace]:
+    """Each decision at the leverage it found; a flow's at target."""
     traces = []
     for kind, (name, colour, symbol, size) in MARKS.items():
-        at = np.array([each.time for each in course.history.executions if each.kind == kind], dtype=np.int64)
-        if len(at):
-            found = as_of(course.times, leverage, at - 1)
-            traces.append(points(name, stamps(at), found, colour, symbol=symbol, size=size))
+        rows = [each for each in course.history.executions if each.kind == kind]
+        if rows:
+            found = [abs(course.multiplier) if each.leverage is None else each.leverage for each in rows]
+            x = stamps(each.time for each in rows)
+            traces.append(points(name, x, found, colour, symbol=symbol, size=size))
     return traces
 
 
 def fall(course: Course) -> Figure:
     """How far below their highest so far the token and its underlying are."""
     traces = [
-        line(course.underlying, course.times, drawdown(course.columns["price"]), "$under", width=1.2),
-        line("NAV", course.times, drawdown(course.columns["nav"]), "$nav", fill="tozeroy", fillcolor="$navfill"),
+        line(course.underlying, course.fine.times, drawdown(course.fine.price), "$under", width=1.2),
+        line("NAV", course.fine.times, drawdown(course.fine.nav), "$nav", fill="tozeroy", fillcolor="$navfill"),
     ]
     return figure(traces, "below peak", ".0%")
 
@@ -220,13 +220,13 @@ def compared(courses: Sequence[Course]) -> Figure:
     """All tokens of one underlying, from 100, with the underlying."""
     traces, shown = [], []
     for place, course in enumerate(courses):
-        nav = course.columns["nav"]
+        nav = course.fine.nav
         shown.append(nav[nav > 0] / nav[0])
         values = np.where(nav > 0, nav / nav[0] * 100, np.nan)
-        traces.append(line(course.name, course.times, values, f"${place % 6}", width=1.8))
+        traces.append(line(course.name, course.fine.times, values, f"${place % 6}", width=1.8))
     longest = max(courses, key=lambda course: len(course.times))
-    price = longest.columns["price"] / longest.columns["price"][0] * 100
-    traces.append(line(longest.underlying, longest.times, price, "$under", width=1.4, dash="dot"))
+    price = longest.fine.price / longest.fine.price[0] * 100
+    traces.append(line(longest.underlying, longest.fine.times, price, "$under", width=1.4, dash="dot"))
     spread = np.concatenate(shown)
     log = bool(len(spread)) and float(spread.max() / spread.min()) > LOG_FROM
     return figure(traces, "start is 100", log=log)

@@ -61,6 +61,8 @@ class Execution:
     price: Decimal
     """The decision price."""
     request: str | None = None
+    leverage: float | None = None
+    """The leverage it found; None for flows."""
     sent: list[Sent] = field(default_factory=list)
     fills: list[Trade] = field(default_factory=list)
     crosses: list[Trade] = field(default_factory=list)
@@ -74,7 +76,7 @@ class Incident(NamedTuple):
     detail: str
 
 
-_COLUMNS = ("nav", "price", "leverage", "benchmark", "rule_value", "units")
+_COLUMNS = ("nav", "price", "leverage", "benchmark", "rule_value", "units", "basket")
 
 
 @dataclass(slots=True)
@@ -206,7 +208,9 @@ class History:
         if kind == "token_terms_changed":
             token.multiplier = number(said["multiplier"])
         elif kind in REBALANCES:
-            token.executions.append(Execution(token.token, _kind(record), record.time, amount(said["price"])))
+            found = None if said["leverage"] is None else abs(number(said["leverage"]))
+            at = amount(said["price"])
+            token.executions.append(Execution(token.token, _kind(record), record.time, at, leverage=found))
         elif kind == "token_terminated":
             token.terminated = record.time
             token.executions.append(Execution(token.token, "end", record.time, amount(said["price"])))

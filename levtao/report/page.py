@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -79,8 +78,3 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "moment": moment,
     "tone": _tone,
 }
-
-
-def write(path: Path, page: str) -> None:
-    """Put the page in a file. Raises OSError."""
-    path.write_text(page, encoding="utf-8")

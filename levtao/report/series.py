@@ -3,15 +3,39 @@
 Times are microseconds since 1970 in arrays that never fall. All of it is statistics for the eye: floats.
 """
 
+from array import array
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.domain.instants import DAY, Instant
+from producers.prices import Tick
 
 Floats: TypeAlias = NDArray[np.float64]
 Times: TypeAlias = NDArray[np.int64]
+
+
+@dataclass(slots=True)
+class Tape:
+    """Prices in the order they came."""
+
+    times: "array[int]" = field(default_factory=lambda: array("q"))
+    prices: "array[float]" = field(default_factory=lambda: array("d"))
+
+    def watch(self, ticks: Iterable[Tick]) -> Iterator[Tick]:
+        """Pass the ticks on and keep them."""
+        for tick in ticks:
+            self.times.append(tick.time)
+            self.prices.append(float(tick.price))
+            yield tick
+
+    def arrays(self) -> tuple[Times, Floats]:
+        """Times and prices."""
+        return np.array(self.times, dtype=np.int64), np.array(self.prices)
+
 
 BUCKETS = 700
 """A chart is at most about so many pixels wide; more points would not be seen."""
