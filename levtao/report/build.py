@@ -8,6 +8,7 @@ import numpy as np
 
 from engine.domain.numbers import ZERO, exact
 from levtao.report import figures
+from levtao.report.charts import stamps
 from levtao.report.course import Course, CourseError, cost_of, course_of, measure, months
 from levtao.report.history import Execution, History
 from levtao.report.page import render
@@ -54,6 +55,7 @@ def build(history: History, sources: Sources) -> str:
     context = {
         "title": f"{', '.join(group['underlying'] for group in groups)} leveraged tokens",
         "source": sources.named,
+        "seen": sources.seen is not None,
         "start": min(times),
         "end": max(times),
         "records": history.records,
@@ -96,11 +98,15 @@ def _token(course: Course, market: Market, drawn: dict[str, Any]) -> dict[str, A
         "execution": figures.execution(found) if found else None,
         "path": None if average is None else figures.path(average),
     }
+    first, last = stamps((course.times[0], course.times[-1]))
+    edge = max((last - first) // 100, 1)
     names = {}
     for name, chart in charts.items():
         names[name] = f"{course.name}-{name}" if chart is not None else None
         if chart is not None:
             drawn[f"{course.name}-{name}"] = chart
+            if chart["layout"]["xaxis"]["type"] == "date":
+                chart["layout"]["xaxis"]["range"] = [first - edge, last + edge]
     traded = [each for each in course.history.executions if each.fills]
     return {
         "name": course.name,

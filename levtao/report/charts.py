@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from math import isfinite
 from typing import Any, TypeAlias
 
+import numpy as np
+
 from levtao.report.series import Floats, Times, thin
 
 Figure: TypeAlias = dict[str, Any]
@@ -56,9 +58,14 @@ def figure(
 
 
 def wants_log(*series: Floats) -> bool:
-    """Whether the series are all above 0 and too wide for a linear axis."""
-    values = [value for each in series for value in each.tolist() if isfinite(value)]
-    return bool(values) and min(values) > 0 and max(values) / min(values) > LOG_FROM
+    """Whether what of the series is above 0 is too wide for a linear axis; what is not becomes a gap there."""
+    values = [value for each in series for value in each.tolist() if isfinite(value) and value > 0]
+    return bool(values) and max(values) / min(values) > LOG_FROM
+
+
+def above_zero(values: Floats) -> Floats:
+    """The values a logarithmic axis can show."""
+    return np.where(values > 0, values, np.nan)
 
 
 def stamps(times: Iterable[int]) -> list[int]:

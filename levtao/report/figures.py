@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from levtao.report.charts import LOG_FROM, Figure, Trace, bars, cut, figure, line, points, stamps, wants_log
+from levtao.report.charts import Figure, Trace, above_zero, bars, cut, figure, line, points, stamps, wants_log
 from levtao.report.course import Course, cost_of
 from levtao.report.history import Execution
 from levtao.report.quality import BASIS_POINTS, PATH_MINUTES, Path, Quality
@@ -41,13 +41,13 @@ def value(course: Course) -> Figure:
     start, moved = fine.nav[0], fine.price / fine.price[0]
     simple = np.maximum(start * (1 + course.multiplier * (moved - 1)), 0)
     log = wants_log(fine.nav, benchmark, start * moved)
-    shown = np.where(simple > 0, simple, np.nan) if log else simple
+    shown, nav, benchmark = (above_zero(each) if log else each for each in (simple, fine.nav, benchmark))
     lever = f"{course.multiplier:g}"
     traces = [
         line(course.underlying, fine.times, start * moved, "$under", width=1.2),
         line(f"{lever} x return since start", fine.times, shown, "$simple", dash="dot", width=1.4),
         line("benchmark, daily " + lever + "x", course.times, benchmark, "$bench", dash="dash", width=1.8),
-        line("NAV", fine.times, fine.nav, "$nav", width=2.2),
+        line("NAV", fine.times, nav, "$nav", width=2.2),
     ]
     return figure(traces, "per unit", log=log)
 
@@ -106,13 +106,15 @@ def decay(course: Course) -> Figure:
     price, nav = course.at("price"), course.at("nav")
     growth = nav[0] * (price / price[0]) ** course.multiplier
     closed = nav[0] * course.closed_form()
+    log = wants_log(growth, closed, nav)
+    if log:
+        growth, closed, nav = (above_zero(each) for each in (growth, closed, nav))
     traces = [
         line("without volatility", course.marks, growth, "$under", dash="dot", width=1.2),
         line("closed form, realised volatility", course.marks, closed, "$bench", dash="dash"),
         line("NAV", course.marks, nav, "$nav", width=2.0),
     ]
-    positive = np.concatenate([growth, closed, nav[nav > 0]])
-    return figure(traces, "per unit", log=wants_log(positive))
+    return figure(traces, "per unit", log=log)
 
 
 def volatility(course: Course) -> float:
@@ -189,7 +191,7 @@ def execution(found: Sequence[Quality]) -> Figure:
         more = {"yaxis": "y2", "legendgroup": kind, "showlegend": False}
         traces.append(points(f"{name}: place in range", x, place, colour, symbol=symbol, size=6, **more))
     panels = {
-        "yaxis": {"title": {"text": "paid, bp"}, "domain": [0.56, 1]},
+        "yaxis": {"title": {"text": "paid, bp"}, "domain": [0.56, 1], "rangemode": "tozero"},
         "yaxis2": {
             "title": {"text": "best to worst"},
             "domain": [0, 0.44],
@@ -220,13 +222,9 @@ def compared(courses: Sequence[Course]) -> Figure:
     """All tokens of one underlying, from 100, with the underlying."""
     traces, shown = [], []
     for place, course in enumerate(courses):
-        nav = course.fine.nav
-        shown.append(nav[nav > 0] / nav[0])
-        values = np.where(nav > 0, nav / nav[0] * 100, np.nan)
-        traces.append(line(course.name, course.fine.times, values, f"${place % 6}", width=1.8))
+        shown.append(course.fine.nav / course.fine.nav[0] * 100)
+        traces.append(line(course.name, course.fine.times, shown[-1], f"${place % 6}", width=1.8))
     longest = max(courses, key=lambda course: len(course.times))
     price = longest.fine.price / longest.fine.price[0] * 100
     traces.append(line(longest.underlying, longest.fine.times, price, "$under", width=1.4, dash="dot"))
-    spread = np.concatenate(shown)
-    log = bool(len(spread)) and float(spread.max() / spread.min()) > LOG_FROM
-    return figure(traces, "start is 100", log=log)
+    return figure(traces, "start is 100", log=wants_log(*shown))

@@ -73,6 +73,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "share": _shown(",.1f", 100, " %"),
     "bps": _shown("+,.2f", 1),
     "bps_of": _shown("+,.1f", 10_000, " bp"),
+    "size_bps_of": _shown(",.1f", 10_000, " bp"),
     "times": _shown(",.2f", 1, "x"),
     "whole": _shown(",.0f"),
     "moment": moment,

@@ -18,6 +18,8 @@ from levtao.report.records import instant, number
 from levtao.report.series import Floats, Times, as_of, range_of
 
 BASIS_POINTS = 10_000
+LEAST = 5
+"""Fewer resets say nothing about a pattern."""
 PATH_MINUTES = tuple(range(-60, 61, 5))
 """Where the path of the price around a decision is looked at."""
 
@@ -137,15 +139,17 @@ class Path(NamedTuple):
 
 
 def average_path(found: Sequence[Quality]) -> Path | None:
-    """Over all daily resets with prices an hour before and after; None where there are fewer than two.
+    """Over all daily resets with prices an hour before and after; None where there are fewer than `LEAST`.
 
-    Only resets: their time is public. A rebalance between resets follows a move by its nature.
+    Only resets: their time is public. A rebalance between resets follows a move by its nature. At each minute the
+    outermost twentieth on either side is cut to the next value, so that one crash does not speak for all days.
     """
     resets = [each for each in found if each.kind in ("reset", "late reset")]
     rows = np.array([(*each.path_bps, each.day_bps) for each in resets]).reshape(-1, len(PATH_MINUTES) + 1)
     rows = rows[np.isfinite(rows).all(axis=1)]
-    if len(rows) < 2:
+    if len(rows) < LEAST:
         return None
+    rows = np.clip(rows, *np.percentile(rows, [5, 95], axis=0))
     paths = rows[:, :-1]
     expected = float(rows[:, -1].mean()) / 24
     return Path(paths.mean(axis=0), paths.std(axis=0, ddof=1) / len(rows) ** 0.5, expected, len(rows))
