@@ -89,6 +89,7 @@ def backtest(
 
 
 app.command("report")(cli_analysis.report)
+app.command("simulate")(cli_analysis.simulate)
 
 Config = Annotated[Path | None, typer.Option(help="Settings; levtao.toml if there is one.")]
 Kafka = Annotated[str | None, typer.Option(help="HOST:PORT, instead of the settings'.", metavar="HOST:PORT")]

@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -159,7 +160,7 @@ def _table(summaries: list[dict[str, Any]], ticks: int) -> Table:
 
 def _held_table(summaries: list[dict[str, Any]]) -> Table:
     """What a buyer got between --enter and --exit."""
-    table = Table(title="bought at --enter, sold at --exit", title_justify="left")
+    table = Table(title="bought at --enter, sold at --exit", title_justify="left", box=SIMPLE_HEAD)
     for heading in ("L", "NAV in", "NAV out", "return", "underlying", "lev in", "multiple", "resets", "intra"):
         table.add_column(heading, justify="right", no_wrap=True)
     for summary in summaries:

@@ -15,6 +15,7 @@ from levtao.report.series import Floats, Times, thin
 Figure: TypeAlias = dict[str, Any]
 Trace: TypeAlias = dict[str, Any]
 
+LOG_AXIS: dict[str, Any] = {"type": "log", "dtick": "D2", "tickformat": "~g"}
 LOG_FROM = 12
 """A series whose highest is so many times its lowest is drawn on a logarithmic axis."""
 
@@ -51,7 +52,7 @@ def figure(
     """Traces over time with a title beside the value axis; `layout` is plotly's."""
     y_axis: dict[str, Any] = {"title": {"text": y_title}, "tickformat": y_format}
     if log:
-        y_axis |= {"type": "log", "dtick": "D2"}
+        y_axis |= LOG_AXIS
     if y_range is not None:
         y_axis["range"] = y_range
     return {"data": traces, "layout": {"xaxis": {"type": "date"}, "yaxis": y_axis} | layout}

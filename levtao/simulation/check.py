@@ -1,9 +1,8 @@
 """Some of the simulated paths through the exact core: the floats are right if it says the same."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Literal
 
 from engine.domain.instants import DAY, SECOND, Instant
 from levtao.backtest import Backtest, Settings
@@ -31,28 +30,22 @@ class Check:
         return self.largest <= AGREES
 
 
-def check(found: Walk, multipliers: tuple[Decimal, ...], max_leverage: Decimal | Literal["default", "none"]) -> Check:
-    """Run the kept paths through `levtao.backtest` and compare the last NAVs. Raises ValueError for bad terms.
+def check(found: Walk, settings: Settings) -> Check:
+    """Run the kept paths through `levtao.backtest` and compare the last NAVs.
 
     A price stays fresh for a day here, so the fix is the day's last price, as in the simulation.
     """
     plan = found.plan
     last_day = max(plan.days)
-    settings = Settings(
-        multipliers=multipliers,
-        max_leverage=max_leverage,
-        max_age_s=DAY_S,
-        slippage=Decimal(repr(plan.slippage)),
-        commission=Decimal(repr(plan.commission)),
-    )
+    exactly = replace(settings, max_age_s=DAY_S)
     largest = 0.0
     for path in range(plan.kept):
-        summaries = Backtest(settings).run(_ticks([step[path] for step in found.kept], plan.steps_a_day))
+        summaries = Backtest(exactly).run(_ticks([step[path] for step in found.kept], plan.steps_a_day))
         for multiplier, summary in zip(plan.multipliers, summaries, strict=True):
             simulated = float(found.values[multiplier][last_day][path])
             exact = float(summary["nav"]) / 100
             largest = max(largest, abs(simulated - exact) / max(exact, 1e-6))
-    return Check(plan.kept, len(multipliers), largest)
+    return Check(plan.kept, len(plan.multipliers), largest)
 
 
 def _ticks(prices: "list[Floats]", steps_a_day: int) -> Iterator[Tick]:
