@@ -138,7 +138,7 @@ def _attributed(course: Course) -> dict[str, Any] | None:
         if sum((amount(row.get(part) or ZERO) for part in ATTRIBUTED), ZERO)
         != amount(row["nav"]) - amount(row["nav_before"])
     ]
-    change = amount(rows[-1]["nav"]) - amount(rows[0]["nav_before"])
+    change = sum((amount(row["nav"]) - amount(row["nav_before"]) for row in rows), ZERO)
     parts = [(figures.PARTS[part][0], value) for part, value in sums.items() if value]
     return {"parts": parts, "change": change, "days": len(rows), "inexact": len(inexact)}
 

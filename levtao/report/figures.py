@@ -98,7 +98,7 @@ def fall(course: Course) -> Figure:
         line(course.underlying, course.fine.times, drawdown(course.fine.price), "$under", width=1.2),
         line("NAV", course.fine.times, drawdown(course.fine.nav), "$nav", fill="tozeroy", fillcolor="$navfill"),
     ]
-    return figure(traces, "below peak", ".0%")
+    return figure(traces, "below peak", ".3~p")
 
 
 def decay(course: Course) -> Figure:

@@ -165,11 +165,11 @@ def verdict(path: Path | None) -> str:
     ahead = before - path.expected_bps > 2 * path.error[0]
     reversed_after = after < -2 * path.error[-1]
     if ahead and reversed_after:
-        return f"Traded against: the price runs {run} and gives back {back}. Move, slice or randomise the execution."
+        return f"Traded against: the price runs {run} and moves {back}. Move, slice or randomise the execution."
     if ahead:
-        return f"The price runs {run} and stays, {back}: momentum, or trading ahead that is not given back."
+        return f"The price runs {run} and moves {back}: momentum, or trading ahead that is not given back."
     if reversed_after:
-        return f"The price gives back {back} without a run before, {run}: the impact of our own orders."
+        return f"The price moves {back} without a run before it, {run}: the impact of our own orders."
     return f"No sign of being traded against over {path.resets} resets: {run}, {back}."
 
 

@@ -67,7 +67,7 @@ def _fan(rows: list[Outcome]) -> Figure:
     edge = {"type": "scatter", "mode": "lines", "x": days, "line": {"width": 0, "color": "$nav"}}
     closed = [1.0, *(1 + row.closed_percentiles[50] for row in rows)]
     plain = {"type": "scatter", "mode": "lines", "x": days}
-    traces = [
+    traces: list[Trace] = [
         edge | {"name": "95 %", "y": cut(of(95)), "showlegend": False},
         edge | {"name": "5 to 95 %", "y": cut(of(5)), "fill": "tonexty", "fillcolor": "$navfill"},
         edge | {"name": "75 %", "y": cut(of(75)), "showlegend": False},

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from levtao.closed_form import YEAR_DAYS
 from levtao.report.series import Floats
@@ -80,7 +81,7 @@ class _Tokens:
             if len(over):
                 self.rebalance(over)
 
-    def rebalance(self, where: Floats | slice) -> None:
+    def rebalance(self, where: NDArray[np.intp] | slice) -> None:
         """Back to the multiplier, at the price, paying for the trade. The order is sized before its cost."""
         goal = self.multiplier * self.nav[where]
         order = goal - self.exposure[where]
