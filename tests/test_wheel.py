@@ -20,7 +20,10 @@ def test_the_wheel_runs_by_itself(tmp_path: Path) -> None:
     assert {name.partition("/")[0] for name in names if "dist-info" not in name} == {
         "engine", "producers", "consumers", "levtao",
     }  # fmt: skip
-    for needed in ("engine/runtime/view.lua", "levtao/demo.toml", "levtao/embedded/kafka-pom.xml"):
+    pages = [
+        f"levtao/report/templates/{name}" for name in ("report.html.j2", "simulate.html.j2", "page.css", "page.js")
+    ]
+    for needed in ("engine/runtime/view.lua", "levtao/demo.toml", "levtao/embedded/kafka-pom.xml", *pages):
         assert needed in names
     ran = subprocess.run(
         [sys.executable, "-m", "levtao", "--help"], cwd=tmp_path, capture_output=True, text=True, check=True,
