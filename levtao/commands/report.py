@@ -17,6 +17,9 @@ from levtao.report.records import RecordError, of_file, of_outputs
 from levtao.report.series import Tape
 from producers.prices import PriceFile, PriceFileError
 
+STRIDE = 10_000
+"""The bar moves so many outputs at a time."""
+
 
 def report(events: list[Path], out: Path, prices: Path | None, market_cost_bps: float | None) -> None:
     """Read the files, write the page, say where it is."""
@@ -24,9 +27,10 @@ def report(events: list[Path], out: Path, prices: Path | None, market_cost_bps: 
     for path in events:
         try:
             with progress(f"reading {path.name}", None) as bar:
-                for record in of_file(path):
+                for number, record in enumerate(of_file(path), 1):
                     history.take(record)
-                    bar.advance(1)
+                    if not number % STRIDE:
+                        bar.advance(STRIDE)
         except RecordError as error:
             stop(str(error))
         except OSError as error:

@@ -1,7 +1,7 @@
 """What happened to each token, gathered from records: its published values, its decisions and its trades."""
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -10,6 +10,7 @@ from engine.domain.instants import Instant
 from levtao.report.records import Record, amount, number
 
 REBALANCES = {"token_reset": "reset", "rebalance_triggered": "intraday"}
+FLOW_KINDS = ("creation", "redemption")
 PAID = ("funding_booked", "fee_paid")
 FLOWS = ("units_created", "units_redeemed")
 ALERTS = (
@@ -141,12 +142,14 @@ class TokenHistory:
             self.bands.append(Bands(record.time, *found))
         self.terms_version = said["terms_version"]
 
-    def execution(self, request: str | None, at: Instant, price: Decimal) -> Execution:
-        """The decision a trade belongs to: its request's, else the token's last."""
+    def execution(self, share: Mapping[str, Any], at: Instant, price: Decimal) -> Execution:
+        """The decision a share belongs to: its request's, else the last of its purpose, else one before the log."""
+        purpose, request = share["purpose"], share.get("request")
         for execution in reversed(self.executions):
-            if execution.request == request:
+            if (execution.kind in FLOW_KINDS) == (purpose in FLOW_KINDS) and request in (None, execution.request):
                 return execution
-        self.executions.append(Execution(self.token, "earlier", at, price, request))
+        kind = purpose if purpose in FLOW_KINDS else "earlier"
+        self.executions.append(Execution(self.token, kind, at, price, request))
         return self.executions[-1]
 
 
@@ -160,7 +163,7 @@ class History:
     rules: set[str] = field(default_factory=set)
     records: int = 0
     _events: list[Record] = field(default_factory=list)
-    _orders: dict[tuple[str, str, str | None], Execution] = field(default_factory=dict)
+    _orders: dict[tuple[str, str, str, str | None], Execution] = field(default_factory=dict)
 
     def take(self, record: Record) -> None:
         """Hear one output. Published values become columns at once, the rest waits for `settle`."""
@@ -228,23 +231,23 @@ class History:
         said = record.fields
         decided, limit, order = amount(said["decision_price"]), amount(said["limit_price"]), said["order_id"]
         for share in said["allocations"]:
-            token, request = self._token(share["token"], said["underlying"]), share.get("request")
-            execution = token.execution(request, record.time, decided)
+            token = self._token(share["token"], said["underlying"])
+            execution = token.execution(share, record.time, decided)
             sent = Sent(record.time, order, amount(share["quantity"]), decided, limit, said["urgent"])
             execution.sent.append(sent)
-            self._orders[order, token.token, request] = execution
+            self._orders[order, token.token, share["purpose"], share.get("request")] = execution
 
     def _trade(self, record: Record, shares: Iterable[Any], *, crossed: bool) -> None:
         said = record.fields
         price, order = amount(said["price"]), said.get("order_id")
         for share in shares:
-            token, request = self._token(share["token"], said["underlying"]), share.get("request")
+            token = self._token(share["token"], said["underlying"])
             trade = Trade(record.time, order, amount(share["quantity"]), price, amount(share["cash"]))
             if crossed:
-                token.execution(request, record.time, price).crosses.append(trade)
+                token.execution(share, record.time, price).crosses.append(trade)
             else:
-                sent = self._orders.get((str(order), token.token, request))
-                (sent or token.execution(request, record.time, price)).fills.append(trade)
+                sent = self._orders.get((str(order), token.token, share["purpose"], share.get("request")))
+                (sent or token.execution(share, record.time, price)).fills.append(trade)
 
 
 def _kind(record: Record) -> str:

@@ -94,7 +94,7 @@ def _judge(course: Course, execution: Execution, market: Market) -> Quality:
         crossed=crossed,
         saved=crossed * market.cost_bps / BASIS_POINTS,
         sliced=_sliced(execution),
-        day_bps=_path(execution.time, decided, side, market, (-24 * 60,))[0],
+        day_bps=-_path(execution.time, decided, side, market, (-24 * 60,))[0],
         path_bps=_path(execution.time, decided, side, market, PATH_MINUTES),
     )
 

@@ -79,6 +79,16 @@ def test_trades_go_to_the_decision_they_were_made_for(tmp_path: Path) -> None:
     assert [record.type for record in token.paid] == ["funding_booked"]
 
 
+def test_a_flow_s_share_without_its_request_goes_to_the_last_flow(tmp_path: Path) -> None:
+    log = gamed(days=5)
+    for line in log.lines:
+        for part in (*line.get("allocations", ()), *line.get("shares", ())):
+            part.pop("request", None)
+    token = history(log.write(tmp_path / "log.jsonl")).tokens["TAO3L"]
+    [flow] = [each for each in token.executions if each.kind == "creation"]
+    assert (flow.request, flow.fills[0].quantity) == ("R1", d(3))
+
+
 def test_the_order_of_files_and_lines_does_not_matter(tmp_path: Path) -> None:
     log = gamed()
     whole = history(log.write(tmp_path / "log.jsonl"))

@@ -150,7 +150,15 @@ def test_a_market_without_a_pattern_is_not_accused(tmp_path: Path) -> None:
     _, [course] = backtested(tame(tmp_path / "bars.csv", 8, 40), 900, "2")
     times, prices = course.fine.times, course.fine.price
     with exact():
-        assert verdict(average_path(quality_of(course, Market(times, prices, 0)))).startswith("No sign")
+        found = quality_of(course, Market(times, prices, 0))
+    before = as_of(times, prices, np.array([each.time - DAY for each in found]))
+    moves = (1 - before / np.array([each.decided for each in found])) * 10_000
+    known = np.isfinite(before)
+    assert np.abs(np.array([each.day_bps for each in found]))[known] == pytest.approx(np.abs(moves)[known])
+    path = average_path(found)
+    assert path is not None
+    assert 0 < path.expected_bps < 10_000 / 24
+    assert verdict(path).startswith("No sign")
 
 
 def test_what_the_market_costs_is_measured_on_the_fills(tmp_path: Path) -> None:
