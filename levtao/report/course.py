@@ -105,13 +105,13 @@ def course_of(history: History, token: TokenHistory, seen: Tape | None) -> Cours
     """
     published = token.published
     times = np.array(published.time, dtype=np.int64)
-    order = np.argsort(times, kind="stable")
-    sequence = np.array(published.sequence, dtype=np.int64)
-    if len(np.unique(sequence)) < len(sequence):
-        raise CourseError(f"{token.token}: a NAV comes twice: these are outputs of different runs")
+    _, order, again = np.unique(np.array(published.sequence, dtype=np.int64), return_index=True, return_inverse=True)
+    values = np.array(published.columns["nav"])
+    if (times != times[order][again]).any() or not np.array_equal(values, values[order][again], equal_nan=True):
+        raise CourseError(f"{token.token}: two NAVs have one number: these are outputs of different runs")
     if token.multiplier is None:
         raise CourseError(f"{token.token}: no output tells its multiplier")
-    columns = {name: np.array(values)[order] for name, values in published.columns.items()}
+    columns = {name: np.array(column)[order] for name, column in published.columns.items()}
     known = np.isfinite(columns["nav"]) & np.isfinite(columns["price"])
     if not known.any():
         raise CourseError(f"{token.token}: no published NAV: record the outputs of the navs topic too")

@@ -176,9 +176,14 @@ class History:
             self._events.append(record)
 
     def settle(self) -> None:
-        """Put the events in the order the core said them and tell them to their tokens."""
+        """Put the events in the order the core said them and tell each to its token, once however often it was read."""
+        told: list[Record] = []
         for record in sorted(self._events, key=lambda event: event.place):
-            self._tell(record)
+            if told and told[-1].place != record.place:
+                told.clear()
+            if record not in told:
+                told.append(record)
+                self._tell(record)
         self._events.clear()
         self.incidents.sort()
 

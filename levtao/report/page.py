@@ -76,6 +76,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "size_bps_of": _shown(",.1f", 10_000, " bp"),
     "times": _shown(",.2f", 1, "x"),
     "whole": _shown(",.0f"),
+    "price": _shown(",.7g"),
     "moment": moment,
     "tone": _tone,
 }

@@ -46,12 +46,14 @@ def test_one_run_in_several_files_is_one_page(tmp_path: Path) -> None:
 
 def test_what_is_wrong_with_a_report_s_files_is_one_line(tmp_path: Path) -> None:
     log = gamed(days=1).write(tmp_path / "log.jsonl")
+    other = tmp_path / "other.jsonl"
+    other.write_text(log.read_text().replace('"nav": "100', '"nav": "90'))
     (tmp_path / "bad.jsonl").write_text("nonsense\n")
     (tmp_path / "bad.csv").write_text("nonsense\n")
     for options, reason in (
         ((tmp_path / "bad.jsonl", "--out", tmp_path / "o.html"), "bad.jsonl: line 1: no output of the core"),
         ((tmp_path / "none.jsonl", "--out", tmp_path / "o.html"), "none.jsonl: No such file"),
-        ((log, log, "--out", tmp_path / "o.html"), "a NAV comes twice"),
+        ((log, other, "--out", tmp_path / "o.html"), "two NAVs have one number"),
         ((log, "--out", tmp_path / "none" / "o.html"), "o.html: No such file"),
         ((log, "--out", tmp_path / "o.html", "--prices", tmp_path / "bad.csv"), "bad.csv: line 1: needs the columns"),
     ):

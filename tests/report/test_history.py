@@ -126,11 +126,28 @@ def test_a_line_that_is_no_output_is_named(tmp_path: Path, text: str) -> None:
         history(path)
 
 
-def test_outputs_of_two_runs_are_no_course(tmp_path: Path) -> None:
-    path = gamed(days=1).write(tmp_path / "log.jsonl")
-    found = History()
+def test_what_is_read_twice_counts_once(tmp_path: Path) -> None:
+    path = gamed(days=3).write(tmp_path / "log.jsonl")
+    twice = History()
     for record in [*of_file(path), *of_file(path)]:
+        twice.take(record)
+    twice.settle()
+    once = history(path)
+    assert twice.tokens["TAO3L"].executions == once.tokens["TAO3L"].executions
+    courses = [course_of(each, each.tokens["TAO3L"], None) for each in (once, twice)]
+    assert courses[0].times.tolist() == courses[1].times.tolist()
+
+
+def test_outputs_of_two_runs_are_no_course(tmp_path: Path) -> None:
+    log = gamed(days=1)
+    log.write(tmp_path / "one.jsonl")
+    for line in log.lines:
+        if line["type"] == "nav_published":
+            line["nav"] = "50"
+    log.write(tmp_path / "two.jsonl")
+    found = History()
+    for record in [*of_file(tmp_path / "one.jsonl"), *of_file(tmp_path / "two.jsonl")]:
         found.take(record)
     found.settle()
-    with pytest.raises(CourseError, match="TAO3L: a NAV comes twice"):
+    with pytest.raises(CourseError, match="TAO3L: two NAVs have one number"):
         course_of(found, found.tokens["TAO3L"], None)
