@@ -20,6 +20,8 @@ SHOWN_ORDERS = 200
 SHOWN_INCIDENTS = 100
 SHOWN_EXECUTIONS = 200
 WORST = 8
+MARKED = ("leverage", "execution")
+"""Charts whose marks would widen the time axis beyond the other charts'."""
 ATTRIBUTED = (*figures.PARTS,)
 
 
@@ -105,7 +107,7 @@ def _token(course: Course, market: Market, drawn: dict[str, Any]) -> dict[str, A
         names[name] = f"{course.name}-{name}" if chart is not None else None
         if chart is not None:
             drawn[f"{course.name}-{name}"] = chart
-            if chart["layout"]["xaxis"]["type"] == "date":
+            if name in MARKED:
                 chart["layout"]["xaxis"]["range"] = [first - edge, last + edge]
     traded = [each for each in course.history.executions if each.fills]
     return {

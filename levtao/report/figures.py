@@ -118,9 +118,9 @@ def decay(course: Course) -> Figure:
 
 
 def volatility(course: Course) -> float:
-    """The yearly volatility the closed form was given, as a share."""
+    """The yearly volatility the closed form was given, as a share; not a number for less than two days."""
     years = (course.marks[-1] - course.marks[0]) / (365 * DAY_MS * 1_000)
-    return float(np.sqrt(realised_variance(course.at("price"))[-1] / years)) if years else float("nan")
+    return float(np.sqrt(realised_variance(course.at("price"))[-1] / years)) if years >= 2 / 365 else float("nan")
 
 
 def tracking(course: Course) -> Figure:
