@@ -18,6 +18,7 @@ from levtao.report.records import instant, number
 from levtao.report.series import Floats, Times, as_of, range_of
 
 BASIS_POINTS = 10_000
+HOUR = 3_600 * SECOND
 LEAST = 5
 """Fewer resets say nothing about a pattern."""
 PATH_MINUTES = tuple(range(-60, 61, 5))
@@ -45,8 +46,9 @@ class Quality(NamedTuple):
     saved: float
     sliced: float
     """What the later slices cost against the first decision price, in quote currency; negative is a gain."""
-    day_bps: float
-    """The move of the 24 hours before the decision, in the direction of the order."""
+    chance_bps: float
+    """What chance alone moves the price towards the order in the hour before: an hour's share of the move since the
+    token was last at target, which is what set the order's side."""
     path_bps: tuple[float, ...]
     """The price at PATH_MINUTES around the decision against its price, in the direction of the order."""
 
@@ -63,10 +65,24 @@ class Market:
 
 def quality_of(course: Course, market: Market) -> list[Quality]:
     """Every decision of the token that led to a trade."""
-    return [_judge(course, each, market) for each in course.history.executions if each.fills or each.crosses]
+    found = []
+    since = AtTarget(int(course.times[0]), float(course.columns["price"][0]))
+    for execution in course.history.executions:
+        if execution.fills or execution.crosses:
+            found.append(_judge(course, execution, market, since))
+        if execution.request is None:
+            since = AtTarget(execution.time, float(execution.price))
+    return found
 
 
-def _judge(course: Course, execution: Execution, market: Market) -> Quality:
+class AtTarget(NamedTuple):
+    """When, and at which price, the token was last decided to be at target."""
+
+    time: Instant
+    price: float
+
+
+def _judge(course: Course, execution: Execution, market: Market, since: AtTarget) -> Quality:
     trades = [*execution.fills, *execution.crosses]
     quantity = float(sum(trade.quantity for trade in trades))
     size = float(sum(abs(trade.quantity) for trade in trades))
@@ -94,7 +110,10 @@ def _judge(course: Course, execution: Execution, market: Market) -> Quality:
         crossed=crossed,
         saved=crossed * market.cost_bps / BASIS_POINTS,
         sliced=_sliced(execution),
-        day_bps=-_path(execution.time, decided, side, market, (-24 * 60,))[0],
+        chance_bps=side
+        * (decided / since.price - 1)
+        * min(1.0, HOUR / max(execution.time - since.time, 1))
+        * BASIS_POINTS,
         path_bps=_path(execution.time, decided, side, market, PATH_MINUTES),
     )
 
@@ -134,7 +153,7 @@ class Path(NamedTuple):
     mean: Floats
     error: Floats
     expected_bps: float
-    """The run before a reset that chance alone makes: an hour's share of the day's move that set the order's side."""
+    """The run in the hour before a reset that chance alone makes."""
     resets: int
 
 
@@ -145,13 +164,13 @@ def average_path(found: Sequence[Quality]) -> Path | None:
     outermost twentieth on either side is cut to the next value, so that one crash does not speak for all days.
     """
     resets = [each for each in found if each.kind in ("reset", "late reset")]
-    rows = np.array([(*each.path_bps, each.day_bps) for each in resets]).reshape(-1, len(PATH_MINUTES) + 1)
+    rows = np.array([(*each.path_bps, each.chance_bps) for each in resets]).reshape(-1, len(PATH_MINUTES) + 1)
     rows = rows[np.isfinite(rows).all(axis=1)]
     if len(rows) < LEAST:
         return None
     rows = np.clip(rows, *np.percentile(rows, [5, 95], axis=0))
     paths = rows[:, :-1]
-    expected = float(rows[:, -1].mean()) / 24
+    expected = float(rows[:, -1].mean())
     return Path(paths.mean(axis=0), paths.std(axis=0, ddof=1) / len(rows) ** 0.5, expected, len(rows))
 
 

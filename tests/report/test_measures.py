@@ -128,6 +128,25 @@ def test_an_execution_is_judged_against_its_decision_and_the_day(tmp_path: Path)
     assert reset.crossed == pytest.approx(50.5)
     assert reset.saved == pytest.approx(50.5 * 0.001)
     assert reset.sliced == pytest.approx(0.4 * (100.9 - 101))
+    assert reset.chance_bps == 0
+
+
+def test_chance_moves_the_price_by_an_hour_s_share_of_what_set_the_order_s_side(tmp_path: Path) -> None:
+    flow, after = (each for each in gamed_quality(tmp_path, with_days=False)[4:6])
+    assert flow.request == "R1"
+    assert after.chance_bps == 0
+    log = gamed(days=2, with_days=False)
+    for line in log.lines:
+        if line["type"] == "token_reset" and line["time"] > "2024-10-05T12":
+            line["price"] = "103.02"
+    found = History()
+    for record in of_file(log.write(tmp_path / "log.jsonl")):
+        found.take(record)
+    found.settle()
+    with exact():
+        course = course_of(found, found.tokens["TAO3L"], None)
+        [_, moved] = quality_of(course, Market(course.times, course.columns["price"], 0))
+    assert moved.chance_bps == pytest.approx(200 / 24)
 
 
 def test_the_day_s_range_is_that_of_its_attribution_where_there_is_one(tmp_path: Path) -> None:
@@ -151,13 +170,9 @@ def test_a_market_without_a_pattern_is_not_accused(tmp_path: Path) -> None:
     times, prices = course.fine.times, course.fine.price
     with exact():
         found = quality_of(course, Market(times, prices, 0))
-    before = as_of(times, prices, np.array([each.time - DAY for each in found]))
-    moves = (1 - before / np.array([each.decided for each in found])) * 10_000
-    known = np.isfinite(before)
-    assert np.abs(np.array([each.day_bps for each in found]))[known] == pytest.approx(np.abs(moves)[known])
     path = average_path(found)
     assert path is not None
-    assert 0 < path.expected_bps < 10_000 / 24
+    assert path.expected_bps > 0
     assert verdict(path).startswith("No sign")
 
 
