@@ -43,6 +43,7 @@ class Book:
         "low",
         "market",
         "mids",
+        "moving",
         "orders",
         "out",
         "outputs",
@@ -79,6 +80,8 @@ class Book:
         """Requests that wait for what they need, or for a strike."""
         self.struck = {each.request_id for each in self.requests.values() if each.status == "struck"}
         self.wanting = {each.token for each in self.tokens.values() if each.want}
+        self.moving = {each.token for each in self.tokens.values() if each.moved and each.status == "live"}
+        """Live tokens whose limits are to be looked at, whatever the price does."""
         self.closing = {each.token for each in self.tokens.values() if each.status == "terminated"}
         self._ranges: dict[str, tuple[Decimal, Decimal]] = {}
         self._ladders: dict[str, Ladder] = {}
@@ -160,11 +163,18 @@ class Book:
             self._ladders.pop(account.token, None)
             self.note(account)
             (self.wanting.add if account.want else self.wanting.discard)(account.token)
+            (self.moving.add if account.moved and account.status == "live" else self.moving.discard)(account.token)
             (self.closing.add if account.status == "terminated" else self.closing.discard)(account.token)
         elif isinstance(account, Request):
             self.note(account)
             (self.queue.add if account.status in QUEUED else self.queue.discard)(account.request_id)
             (self.struck.add if account.status == "struck" else self.struck.discard)(account.request_id)
+
+    def looked_at(self, token: Token) -> None:
+        """The token's limits were looked at since it moved."""
+        token.moved = False
+        self.moving.discard(token.token)
+        self.note(token)
 
     def note(self, record: Record) -> None:
         """The record changed in a way nobody outside has to hear of at once."""
@@ -253,7 +263,8 @@ class Book:
         return [
             token
             for name, token in self.tokens.items()
-            if token.status == "live" and (name in stale or not ranges[name][0] < low <= high < ranges[name][1])
+            if token.status == "live"
+            and (token.moved or name in stale or not ranges[name][0] < low <= high < ranges[name][1])
         ]
 
     def ladder(self, token: Token) -> Ladder:
@@ -279,7 +290,7 @@ class Book:
         elif self.wanting:
             wants = [self.tokens[name] for name in self.wanting]
             self.high = min(self._held_high, sendable_from(wants, price, self.market.terms))
-        self.due = min(deadlines)
+        self.due = 0 if self.moving else min(deadlines)
 
 
 T = TypeVar("T")

@@ -90,6 +90,9 @@ class _InstantText:
         return {"type": "string", "format": "date-time"}
 
 
+WIDE = 128
+"""Whole digits of what the core computes: more than any input can lead to."""
+
 Name = Annotated[str, Field(min_length=1, max_length=32, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 """An underlying, a venue, a token."""
 
@@ -105,13 +108,19 @@ Quantity = Annotated[Decimal, Digits(whole=15, places=18, positive=True, above_z
 Charge = Annotated[Decimal, Digits(whole=15, places=18)]
 """A commission or fee: positive is paid, negative is a rebate."""
 
-Amount = Annotated[Decimal, Digits(whole=32, places=18)]
-"""Anything the core stores or publishes: units, basket, cash, NAV."""
+Amount = Annotated[Decimal, Digits(whole=WIDE, places=18)]
+"""Anything the core stores or publishes, signed: basket, cash, NAV."""
+
+Size = Annotated[Decimal, Digits(whole=WIDE, places=18, positive=True)]
+"""A quantity or number of units the core stores or publishes."""
+
+Level = Annotated[Decimal, Digits(whole=WIDE, places=50, positive=True)]
+"""A price the core computed: the middle of two quotes has more places than either."""
 
 Units = Annotated[Decimal, Digits(whole=15, places=18, positive=True)]
-"""Units of a token, or a quantity that may be zero."""
+"""Units of a token, or a quantity that may be zero, as somebody states them."""
 
-Ratio = Annotated[Decimal, Digits(whole=15, places=50)]
+Ratio = Annotated[Decimal, Digits(whole=WIDE, places=50)]
 """A pure number, signed."""
 
 Share = Annotated[Decimal, Digits(whole=15, places=50, positive=True)]

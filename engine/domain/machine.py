@@ -167,11 +167,11 @@ def _untimely(book: Book, given: QuoteObserved | ClockTicked, position: Position
         last = book.market.clock_time
         return "time_going_backwards" if last is not None and given.time < last else None
     quotes, venues = book.market.quotes, book.market.terms.venues
+    if venues and given.venue not in venues:
+        return "unknown_venue"
     known = quotes.get(given.venue)
     if known is not None:
         return "time_going_backwards" if given.time < known.time else None
-    if venues and given.venue not in venues:
-        return "unknown_venue"
     return "too_many_venues" if len(quotes) >= MAX_VENUES else None
 
 

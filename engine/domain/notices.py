@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar, Literal, TypeAlias
 
-from engine.domain.fields import Amount, Count, Moment, Name, Price, Ratio, Reference, Share, Units, Words
+from engine.domain.fields import Amount, Count, Level, Moment, Name, Ratio, Reference, Share, Size, Words
 from engine.domain.outputs import Stream
 
 
@@ -25,7 +25,7 @@ class FundingBooked:
     underlying: Name
     venue: Name
     funding_time: Moment
-    price: Price | None
+    price: Level | None
     rate: Ratio | None
     amount: Amount | None
     shares: tuple[FundingShare, ...]
@@ -57,8 +57,8 @@ class DayAttributed:
     since: Moment
     nav_before: Amount
     nav: Amount
-    price_before: Price
-    price: Price
+    price_before: Level
+    price: Level
     move: Amount
     drift: Amount
     reset_timing: Amount
@@ -68,8 +68,8 @@ class DayAttributed:
     funding: Amount
     fee: Amount
     interest: Amount
-    day_high: Price
-    day_low: Price
+    day_high: Level
+    day_low: Level
     tracking_difference_day: Ratio | None
     tracking_difference: Ratio | None
     benchmark: Amount
@@ -165,7 +165,7 @@ class UnitsMerged:
     ratio: Share
     factor: Share
     """Of all merges so far: old values times this compare with new ones."""
-    units: Units
+    units: Size
     nav: Amount | None
     terms_version: Count
     by: Words
@@ -194,7 +194,7 @@ class ForkEntitlement:
     """What a token is entitled to of the forked asset."""
 
     token: Name
-    units: Units
+    units: Size
     amount: Amount
     per_unit: Ratio
 
@@ -234,7 +234,7 @@ class ForkClaimPaid:
     fork_id: Reference
     claim_id: Reference
     token: Name
-    units: Units
+    units: Size
     amount: Amount
     address: Reference
     type: Literal["fork_claim_paid"] = "fork_claim_paid"

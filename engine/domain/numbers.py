@@ -42,22 +42,33 @@ def exact() -> Iterator[None]:
 
 def toward_zero(value: Decimal) -> Decimal:
     """A stored quantity or number of units: 18 places, toward zero."""
-    return value.quantize(PLACES, ROUND_DOWN)
+    return _cut(value, ROUND_DOWN)
 
 
 def money(value: Decimal) -> Decimal:
     """A stored amount of quote currency: 18 places, half-even."""
-    return value.quantize(PLACES)
+    return _cut(value, ROUND_HALF_EVEN)
 
 
 def paid_in(value: Decimal) -> Decimal:
     """A payment to the token, rounded up to 18 places: the token never loses by rounding."""
-    return value.quantize(PLACES, ROUND_CEILING)
+    return _cut(value, ROUND_CEILING)
 
 
 def paid_out(value: Decimal) -> Decimal:
     """A payment by the token, rounded down to 18 places: the token never loses by rounding."""
-    return value.quantize(PLACES, ROUND_FLOOR)
+    return _cut(value, ROUND_FLOOR)
+
+
+def _cut(value: Decimal, rounding: str) -> Decimal:
+    """Cut to 18 places. From 1e32 on fifty digits have no room for them: such a value stays as it was computed.
+
+    So no input, however absurd its price, can stop the core.
+    """
+    try:
+        return value.quantize(PLACES, rounding)
+    except InvalidOperation:
+        return +value
 
 
 def whole_lots(quantity: Decimal, lot: Decimal) -> Decimal:

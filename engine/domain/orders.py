@@ -7,6 +7,7 @@ from decimal import Decimal
 from engine.domain.attribution import note_trade
 from engine.domain.book import Book
 from engine.domain.costs import move
+from engine.domain.exposure import reached
 from engine.domain.inputs import FillReported, OrderEndReported
 from engine.domain.instants import SECOND, Instant
 from engine.domain.netting import Want, cash_of, rank
@@ -203,13 +204,19 @@ def _count_try(book: Book, account: Holder) -> None:
     account.tries += 1
     if account.abandoned or account.tries < book.market.terms.max_tries:
         return
-    if isinstance(account, Token) and account.origin in ("reset", "min_leverage"):
+    if isinstance(account, Token) and account.origin in ("reset", "min_leverage") and not _must_de_lever(book, account):
         account.abandoned = True
         book.emit(WantAbandoned(book.market.underlying, account.token, account.tries, account.want))
     if isinstance(account, Request) and account.flow == "creation" and not account.unwinding:
         account.abandoned = True
         rest, name = account.want, account.request_id
         book.emit(WantAbandoned(book.market.underlying, account.token, account.tries, rest, name))
+
+
+def _must_de_lever(book: Book, token: Token) -> bool:
+    """Whether the token is at its leverage limit at the last index: then its tries are not bounded."""
+    limit, price = token.terms.de_lever_at, book.market.price
+    return limit is not None and price is not None and reached(limit, token.basket, token.cash, price)
 
 
 def _distribute(order: Order, quantity: Decimal) -> Iterable[tuple[Part, Decimal]]:

@@ -6,7 +6,7 @@ Where an output goes is its `stream`; identity, sequence, time and cause are put
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from engine.domain.fields import Amount, Count, Moment, Name, Price, Ratio, Reference, Units, Words
+from engine.domain.fields import Amount, Count, Level, Moment, Name, Ratio, Reference, Size, Words
 from engine.domain.terms import Fills
 
 RULES_VERSION = "1"
@@ -66,7 +66,7 @@ class CountedQuote:
     """One venue's part in an index price."""
 
     venue: Name
-    mid: Price
+    mid: Level
     time: Moment
 
 
@@ -100,12 +100,12 @@ class OrderSent:
     underlying: Name
     order_id: Reference
     side: Side
-    quantity: Units
-    limit_price: Price
+    quantity: Size
+    limit_price: Level
     expires: Moment
     urgent: bool
     fills: Fills
-    decision_price: Price
+    decision_price: Level
     basis: tuple[CountedQuote, ...]
     allocations: tuple[Allocation, ...]
     crosses: tuple[Allocation, ...]
@@ -158,9 +158,9 @@ class TokenLaunched:
     underlying: Name
     token: Name
     series: Count
-    units: Units
-    nav: Price
-    price: Price
+    units: Size
+    nav: Level
+    price: Level
     basket: Amount
     cash: Amount
     type: Literal["token_launched"] = "token_launched"
@@ -175,7 +175,7 @@ class FixTaken:
     boundary: Moment
     boundaries: Count
     late: bool
-    price: Price
+    price: Level
     basis: tuple[CountedQuote, ...]
     type: Literal["fix_taken"] = "fix_taken"
     stream: ClassVar[Stream] = "events"
@@ -190,7 +190,7 @@ class TokenReset:
     boundary: Moment
     boundaries: Count
     late: bool
-    price: Price
+    price: Level
     equity: Amount
     leverage: Ratio | None
     goal: Amount
@@ -210,7 +210,7 @@ class RebalanceTriggered:
     trigger: Trigger
     limit: Ratio
     with_index: bool
-    price: Price
+    price: Level
     equity: Amount
     leverage: Ratio | None
     goal: Amount
@@ -225,7 +225,7 @@ class WantsCrossed:
     """Opposite wants of tokens met at the index price without the market. Quantities sum to zero."""
 
     underlying: Name
-    price: Price
+    price: Level
     shares: tuple[BookedShare, ...]
     type: Literal["wants_crossed"] = "wants_crossed"
     stream: ClassVar[Stream] = "events"
@@ -239,8 +239,8 @@ class FillBooked:
     order_id: Reference
     fill_id: Reference
     side: Side
-    quantity: Units
-    price: Price
+    quantity: Size
+    price: Level
     commission: Amount
     late: bool
     shares: tuple[BookedShare, ...]
@@ -255,8 +255,8 @@ class OrderEnded:
     underlying: Name
     order_id: Reference
     outcome: Outcome
-    filled: Units
-    unfilled: Units
+    filled: Size
+    unfilled: Size
     detail: Words
     type: Literal["order_ended"] = "order_ended"
     stream: ClassVar[Stream] = "events"
@@ -290,7 +290,7 @@ class IndexRegained:
     """There is an index price again."""
 
     underlying: Name
-    price: Price
+    price: Level
     type: Literal["index_regained"] = "index_regained"
     stream: ClassVar[Stream] = "events"
 
@@ -303,7 +303,7 @@ class TokenTerminated:
     token: Name
     reason: Literal["value_gone", "wound_down"]
     with_index: bool
-    price: Price
+    price: Level
     equity: Amount
     type: Literal["token_terminated"] = "token_terminated"
     stream: ClassVar[Stream] = "events"
@@ -315,7 +315,7 @@ class TokenClosed:
 
     underlying: Name
     token: Name
-    units: Units
+    units: Size
     final_value: Amount
     shortfall: Amount
     type: Literal["token_closed"] = "token_closed"
@@ -351,10 +351,10 @@ class NavPublished:
     inav_venues: Count
     inav_age_ms: Count
     inav_dispersion: Ratio
-    price: Price | None
+    price: Level | None
     leverage: Ratio | None
     drift: Ratio | None
-    units: Units
+    units: Size
     basket: Amount
     cash: Amount
     goal: Amount

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar, Literal, TypeAlias
 
-from engine.domain.fields import Amount, Count, Moment, Name, Price, Reference, Units, Words
+from engine.domain.fields import Amount, Count, Level, Moment, Name, Reference, Size, Words
 from engine.domain.outputs import Stream
 
 Flow = Literal["creation", "redemption"]
@@ -49,7 +49,7 @@ class RequestReceived:
     flow: Flow
     token: Name
     participant: Name
-    units: Units
+    units: Size
     cash_offered: Amount | None
     cash_required: Amount | None
     type: Literal["request_received"] = "request_received"
@@ -104,8 +104,8 @@ class RequestStruck:
     request_id: Reference
     flow: Flow
     token: Name
-    units: Units
-    price: Price
+    units: Size
+    price: Level
     nav: Amount
     basket: Amount
     cash: Amount
@@ -122,9 +122,9 @@ class UnitsCreated:
     underlying: Name
     request_id: Reference
     token: Name
-    units: Units
+    units: Size
     nav: Amount
-    price: Price
+    price: Level
     basket: Amount
     cash: Amount
     paid: Amount
@@ -141,8 +141,8 @@ class UnitsRedeemed:
     underlying: Name
     request_id: Reference
     token: Name
-    units: Units
-    price: Price
+    units: Size
+    price: Level
     payout: Amount
     fee: Amount
     charge: Amount
@@ -160,7 +160,7 @@ class SettlementInstructed:
     request_id: Reference
     token: Name
     address: Reference
-    units: Units
+    units: Size
     cash: Amount
     type: Literal["settlement_instructed"] = "settlement_instructed"
     stream: ClassVar[Stream] = "events"
@@ -168,14 +168,14 @@ class SettlementInstructed:
 
 @dataclass(frozen=True, slots=True)
 class RequestSettled:
-    """Units and cash are released: the participant has `units` more or less, and `cash` back."""
+    """Size and cash are released: the participant has `units` more or less, and `cash` back."""
 
     underlying: Name
     request_id: Reference
     flow: Flow
     token: Name
     participant: Name
-    units: Units
+    units: Size
     cash: Amount
     reference: Words
     type: Literal["request_settled"] = "request_settled"
@@ -192,7 +192,7 @@ class RequestReturned:
     token: Name
     participant: Name
     cash: Amount
-    units: Units
+    units: Size
     reason: Returned
     type: Literal["request_returned"] = "request_returned"
     stream: ClassVar[Stream] = "events"
@@ -219,7 +219,7 @@ class CreationOrdered:
     invitation: Reference
     token: Name
     participant: Name
-    units: Units
+    units: Size
     premium: Amount
     nav: Amount
     expires: Moment
@@ -235,7 +235,7 @@ class RedemptionOrdered:
     invitation: Reference
     token: Name
     participant: Name
-    units: Units
+    units: Size
     discount: Amount
     nav: Amount
     expires: Moment

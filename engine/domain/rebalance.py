@@ -132,8 +132,7 @@ def trigger(book: Book, seen: Sight, *, price_moved: bool) -> None:
         if not token.basket or not (price_moved or token.moved) or book.halted(token):
             continue
         if token.moved:
-            token.moved = False
-            book.note(token)
+            book.looked_at(token)
         fired = _fired(book, token, seen, price)
         if fired is None:
             continue

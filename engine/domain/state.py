@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Literal, TypeAlias
 
 from engine.domain.commands import Entitlement, SetTokenTerms, SetUnderlyingTerms
-from engine.domain.fields import Amount, Count, Moment, Name, Price, Ratio, Reference, Share, Units, Words
+from engine.domain.fields import Amount, Count, Level, Moment, Name, Ratio, Reference, Share, Size, Words
 from engine.domain.inputs import FundingObserved, QuoteObserved, TokenQuoteObserved
 from engine.domain.instants import Instant
 from engine.domain.notices import ForkEntitlement
@@ -52,7 +52,7 @@ class Fork:
     claim_until: Moment | None
     stage: Literal["announced", "halted", "snapshot", "ended"] = "announced"
     entitlements: list[ForkEntitlement] = field(default_factory=list)
-    claimed: dict[Name, Units] = field(default_factory=dict)
+    claimed: dict[Name, Size] = field(default_factory=dict)
     claims: list[Reference] = field(default_factory=list)
 
 
@@ -170,9 +170,9 @@ class Token(Account):
     terms: TokenTerms
     status: Status = "listed"
     series: Count = 0
-    units: Units = ZERO
-    initial_nav: Price = ONE
-    nav_floor: Units = ZERO
+    units: Size = ZERO
+    initial_nav: Level = ONE
+    nav_floor: Size = ZERO
     factor: Share = ONE
     """Of all merges of units so far."""
     origin: Origin | None = None
@@ -219,7 +219,7 @@ class Request(Account):
     token: Name
     participant: Name
     flow: Flow
-    units: Units
+    units: Size
     cash_offered: Amount | None
     region: Name
     settlement: Literal["custodial", "on_chain"]
@@ -242,7 +242,7 @@ class Request(Account):
     """What is left of a creation is sold: it ran out of tries or of cash, or its token ended."""
     returned: Amount = ZERO
     """Owed to the participant, in cash, when it settles."""
-    created: Units = ZERO
+    created: Size = ZERO
     ended: Moment | None = None
 
     def become(self, status: Lifecycle) -> None:
@@ -257,8 +257,8 @@ class Tally:
 
     token: Name
     flow: Flow
-    today: Units = ZERO
-    total: Units = ZERO
+    today: Size = ZERO
+    total: Size = ZERO
 
 
 @dataclass(slots=True, kw_only=True)
@@ -309,10 +309,10 @@ class Part:
 
     token: Name
     purpose: Purpose
-    quantity: Units
+    quantity: Size
     traded: Traded
     request: Reference | None = None
-    filled: Units = ZERO
+    filled: Size = ZERO
 
     @property
     def unfilled(self) -> Decimal:
@@ -329,13 +329,13 @@ class Order:
     """Its sequence on the orders topic: orders are kept in the order they were sent."""
     underlying: Name
     side: Side
-    quantity: Units
-    decision_price: Price
+    quantity: Size
+    decision_price: Level
     sent: Moment
     expires: Moment
     urgent: bool
     parts: list[Part]
-    filled: Units = ZERO
+    filled: Size = ZERO
     fill_ids: list[Reference] = field(default_factory=list)
     cancel_requested: bool = False
     outcome: Outcome | None = None

@@ -6,8 +6,8 @@ from typing import NoReturn
 
 import typer
 
+from engine.domain.events import Output
 from engine.domain.inputs import Position
-from engine.domain.outputs import Output
 from levtao.problems import stop
 from levtao.progress import progress
 from levtao.report.build import Sources, build

@@ -13,9 +13,10 @@ from math import nan
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from engine.domain.events import Output
 from engine.domain.inputs import Position
 from engine.domain.instants import Instant, parse_instant
-from engine.domain.outputs import RULES_VERSION, Output
+from engine.domain.outputs import RULES_VERSION
 
 _GZIP_MAGIC = b"\x1f\x8b"
 

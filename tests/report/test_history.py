@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from engine.domain.events import Output
 from engine.domain.inputs import Position
 from engine.domain.instants import DAY, SECOND
-from engine.domain.outputs import Output
 from engine.wire.codec import encode_outputs
 from levtao.backtest import Backtest, Settings
 from levtao.report.course import CourseError, course_of

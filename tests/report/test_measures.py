@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from engine.domain.events import Output
 from engine.domain.inputs import Position
 from engine.domain.instants import DAY, SECOND
 from engine.domain.numbers import exact
-from engine.domain.outputs import Output
 from levtao.backtest import Backtest, Settings
 from levtao.report.course import Course, course_of, measure, months
 from levtao.report.history import History

@@ -447,6 +447,8 @@ async def test_verify_names_inputs_that_are_lost(stack: Stack) -> None:
     await stack.append(walked(1))
     async with running(stack.lane()) as lane:
         await caught_up(stack, lane)
+        await in_view(stack)
+    await stack.proof()  # the last commit is visible
     with pytest.raises(DifferenceError, match=f"ends before input {len(walked(1))}"):
         await verify(EndsEarlier(stack.log), None, 0, lambda _: None)
 

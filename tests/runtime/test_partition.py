@@ -55,12 +55,14 @@ def fold(records: list[InputRecord], cuts: list[int]) -> tuple[list[OutputRecord
 @given(st.integers(0, 10**9), st.data())
 def test_cut_anywhere_and_stopped_after_any_step_the_bytes_are_the_same(seed: int, data: st.DataObject) -> None:
     records = log_of(Walk(seed, steps=80))
-    whole, _ = fold(records, [])
+    whole, undisturbed = fold(records, [])
     cuts = data.draw(st.lists(st.integers(0, len(records)), max_size=12).map(sorted))
-    cut, _ = fold(records, cuts)
+    cut, stopped = fold(records, cuts)
     assert cut == whole
+    assert stopped.records() == undisturbed.records()
     one_by_one, last = fold(records, list(range(1, len(records))))
     assert one_by_one == whole
+    assert last.records() == undisturbed.records()
     assert last.checkpoint.batch == len(records)
 
 
