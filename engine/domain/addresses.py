@@ -10,6 +10,7 @@ _ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _MASK = (1 << 64) - 1
 _RATE = 136
 _EVM_DIGITS = 40
+_HEXADECIMAL = frozenset("0123456789abcdefABCDEF")
 
 
 def is_address(address: str) -> bool:
@@ -20,11 +21,7 @@ def is_address(address: str) -> bool:
 def is_evm(address: str) -> bool:
     """Forty hexadecimal digits after 0x, in the case EIP-55 gives them; all lower case carries no checksum: refused."""
     digits = address[2:]
-    if not address.startswith("0x") or len(digits) != _EVM_DIGITS or not digits.isalnum():
-        return False
-    try:
-        int(digits, 16)
-    except ValueError:
+    if not address.startswith("0x") or len(digits) != _EVM_DIGITS or not _HEXADECIMAL.issuperset(digits):
         return False
     digest = keccak_256(digits.lower().encode()).hex()
     right = "".join(

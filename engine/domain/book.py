@@ -140,6 +140,13 @@ class Book:
         """The latest boundary that has passed."""
         return self.market.next_boundary - DAY
 
+    def newest_version(self, token: str | None) -> int:
+        """The newest terms version of a token, or of the underlying for None, in force or scheduled; 0 for none."""
+        known = self.tokens.get(token) if token is not None else self.market
+        in_force = 0 if known is None else known.terms_version
+        scheduled = (each.terms_version for each in self.market.pending_terms if getattr(each, "token", None) == token)
+        return max([in_force, *scheduled])
+
     def halted(self, token: Token) -> bool:
         """Whether an operator has halted the token, or all of the underlying."""
         return token.halted or self.market.halted

@@ -7,7 +7,7 @@ time can carry bounds the sum over the tokens that would sell together.
 from decimal import Decimal
 
 from engine.domain.book import Book
-from engine.domain.exposure import equity
+from engine.domain.exposure import NEARLY, equity
 from engine.domain.numbers import ONE, ZERO
 from engine.domain.state import Token
 from engine.domain.terms import TokenTerms
@@ -39,4 +39,4 @@ def room(book: Book, token: Token) -> Decimal | None:
         unit = worth / each.units if each.units else each.initial_nav
         coming = sum((request.units for request in book.creations_of(each)), ZERO)
         taken += (max(ZERO, worth) + coming * unit) * de_lever_share(each.terms)
-    return (orders * terms.max_slice_notional - taken) / share
+    return (orders * terms.max_slice_notional - taken) / (share * NEARLY)

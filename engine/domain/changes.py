@@ -13,13 +13,13 @@ COSTS = ("yearly_fee", "loan_rate", "basket_kind")
 
 
 def set_terms(book: Book, command: SetTokenTerms | SetUnderlyingTerms) -> Refusal | None:
-    """Put terms in force, or note them for when they are to be. A book or token that is new takes them at once."""
-    version, known = _in_force(book, command)
-    later = [each.terms_version for each in book.market.pending_terms if _same(each, command)]
-    if command.terms_version <= max([version, *later]):
+    """Put terms in force, or note them for when they are to be. A book that is new takes them at once."""
+    token = command.token if isinstance(command, SetTokenTerms) else None
+    if command.terms_version <= book.newest_version(token):
         return "terms_version_not_newer"
     effective = command.effective
-    if effective is None or not known or effective == book.now:
+    opening = token is None and not book.market.terms_version
+    if effective is None or opening or (effective == book.now and book.market.time is not None):
         return _apply(book, command)
     if effective < book.now:
         return "effective_in_past"
@@ -28,7 +28,6 @@ def set_terms(book: Book, command: SetTokenTerms | SetUnderlyingTerms) -> Refusa
     refusal = _refusal(book, command)
     if refusal is None:
         book.market.pending_terms.append(command)
-        token = command.token if isinstance(command, SetTokenTerms) else None
         by, reason = command.by, command.reason
         book.emit(TermsScheduled(command.underlying, token, command.terms_version, effective, by, reason))
     return refusal
@@ -36,7 +35,8 @@ def set_terms(book: Book, command: SetTokenTerms | SetUnderlyingTerms) -> Refusa
 
 def apply_scheduled(book: Book, command: SetTokenTerms | SetUnderlyingTerms) -> None:
     """The time of scheduled terms has come; what happened since may have made them impossible."""
-    outdated = command.terms_version <= _in_force(book, command)[0]
+    known = book.tokens.get(command.token) if isinstance(command, SetTokenTerms) else book.market
+    outdated = known is not None and command.terms_version <= known.terms_version
     refusal = "terms_version_not_newer" if outdated else _apply(book, command)
     if refusal is not None:
         detail = f"scheduled version {command.terms_version}"
@@ -63,19 +63,6 @@ def set_participant(book: Book, command: SetParticipant) -> Refusal | None:
         )
     )
     return None
-
-
-def _same(one: SetTokenTerms | SetUnderlyingTerms, other: SetTokenTerms | SetUnderlyingTerms) -> bool:
-    """Whether two commands are about the same terms."""
-    return getattr(one, "token", None) == getattr(other, "token", None)
-
-
-def _in_force(book: Book, command: SetTokenTerms | SetUnderlyingTerms) -> tuple[int, bool]:
-    """The version in force, and whether there is one."""
-    if isinstance(command, SetUnderlyingTerms):
-        return book.market.terms_version, bool(book.market.terms_version)
-    token = book.tokens.get(command.token)
-    return (0, False) if token is None else (token.terms_version, True)
 
 
 def _refusal(book: Book, command: SetTokenTerms | SetUnderlyingTerms) -> Refusal | None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal, TypeAlias
 
-from engine.domain.fields import STRICT, Count, Moment, Name, Reference, Share, Units, Words
+from engine.domain.fields import STRICT, Count, Moment, Name, Reference, Share, Size, Words
 from engine.domain.numbers import toward_zero
 from engine.domain.terms import TokenTerms, UnderlyingTerms
 
@@ -53,9 +53,9 @@ class Entitlement:
     __pydantic_config__ = STRICT
 
     token: Name
-    per_order: Units | None = None
-    per_day: Units | None = None
-    in_total: Units | None = None
+    per_order: Size | None = None
+    per_day: Size | None = None
+    in_total: Size | None = None
 
     def scaled(self, ratio: Decimal) -> "Entitlement":
         """The same caps where `ratio` units have become one."""

@@ -1,11 +1,12 @@
 """Units merged or split, for every holder alike (specification, section 8): what is per unit moves, no value does."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 from engine.domain.attribution import scale_day
 from engine.domain.book import Book
 from engine.domain.commands import MergeUnits
-from engine.domain.costs import nav
+from engine.domain.costs import nav, pay_costs
 from engine.domain.instants import Instant
 from engine.domain.notices import UnitsMerged
 from engine.domain.numbers import money, text, toward_zero
@@ -25,7 +26,7 @@ def merge(book: Book, command: MergeUnits) -> Refusal | None:
         return "not_live"
     if not command.ratio:
         return "bad_ratio"
-    if command.terms_version <= token.terms_version:
+    if command.terms_version <= book.newest_version(token.token):
         return "terms_version_not_newer"
     units = toward_zero(token.units / command.ratio)
     if token.units and not units:
@@ -37,15 +38,26 @@ def merge(book: Book, command: MergeUnits) -> Refusal | None:
 
 
 def merge_below_floor(book: Book, token: Token, value: Decimal, time: Instant) -> None:
-    """Merge at a reset where a unit is worth less than the floor. The floor stays: it is what made the merge."""
+    """Merge at a reset where a unit is worth less than the floor. The floor stays: it is what made the merge.
+
+    Terms that are scheduled come into force all the same, under the number after theirs.
+    """
     if value >= token.nav_floor:
         return
     token.terms_version += 1
+    market = book.market
+    market.pending_terms = [
+        replace(each, terms_version=each.terms_version + 1) if getattr(each, "token", None) == token.token else each
+        for each in market.pending_terms
+    ]
     reason = f"a unit is worth less than {text(token.nav_floor)}"
     _merge(book, token, Decimal(token.terms.floor_merge), FLOOR, reason, time)
 
 
 def _merge(book: Book, token: Token, ratio: Decimal, by: str, reason: str, time: Instant) -> None:
+    price = book.market.price
+    if token.units and price is not None:
+        pay_costs(book, token, price, time)
     token.units = toward_zero(token.units / ratio)
     token.factor = money(token.factor * ratio)
     token.initial_nav = money(token.initial_nav * ratio)
@@ -61,8 +73,8 @@ def _merge(book: Book, token: Token, ratio: Decimal, by: str, reason: str, time:
             book.touch(request)
     _scale_caps(book, token, ratio)
     book.touch(token)
-    price = book.market.price
-    worth = None if not token.units or price is None else money(nav(token, price, time))
+    known = token.units and price is not None and book.market.no_index is None
+    worth = money(nav(token, price, time)) if known and price is not None else None
     book.emit(
         UnitsMerged(
             underlying=book.market.underlying,

@@ -8,7 +8,7 @@ from engine.domain.exposure import equity
 from engine.domain.inputs import FundingObserved, FundingPaid
 from engine.domain.instants import DAY, SECOND, Instant
 from engine.domain.notices import FeePaid, FundingBooked, FundingShare, SignalNoted
-from engine.domain.numbers import ONE, ZERO, money, paid_out, share_out
+from engine.domain.numbers import ONE, ZERO, money, paid_in, paid_out, share_out
 from engine.domain.outputs import Refusal
 from engine.domain.state import Account, Held, Holder, Past, Token
 
@@ -73,27 +73,37 @@ def move(book: Book, account: Account, quantity: Decimal, cash: Decimal) -> None
     book.touch(account)
 
 
-def observe_funding(book: Book, given: FundingObserved) -> Refusal | None:
-    """A venue's rate: booked for assumed fills, when its time has come; for reported ones it is a signal."""
-    key = f"rate/{given.venue}/{given.time}"
-    if key in book.market.fundings:
+def take_funding(book: Book, given: FundingObserved | FundingPaid) -> Refusal | None:
+    """A venue's rate or what it took: booked when its time has come, late if it had come before. Never twice."""
+    rate = isinstance(given, FundingObserved)
+    key = f"{'rate' if rate else 'paid'}/{given.venue}/{given.time}"
+    market = book.market
+    if key in market.fundings:
         return "duplicate_funding"
-    if book.market.time is None or given.time > book.now:
-        if len(book.market.pending_funding) >= MAX_PENDING:
+    if market.time is None or given.time > book.now:
+        if len(market.pending_funding) >= MAX_PENDING:
             return "too_many_requests"
         _remember(book, key, given.time)
-        book.market.pending_funding.append(given)
+        market.pending_funding.append(given)
         return None
-    if given.time < book.now - book.market.terms.late_funding_h * HOUR or not book.market.terms.late_funding_h:
+    if given.time < book.now - market.terms.late_funding_h * HOUR or not market.terms.late_funding_h:
         return "funding_too_late"
-    if given.time % MINUTE:
+    if rate and given.time % MINUTE:
         return "funding_off_minute"
     _remember(book, key, given.time)
     book_funding(book, given, _past_price(book, given.time))
     return None
 
 
-def book_funding(book: Book, given: FundingObserved, price: Decimal | None) -> None:
+def book_funding(book: Book, given: FundingObserved | FundingPaid, price: Decimal | None) -> None:
+    """Book funding whose time has come, at the index price of that time."""
+    if isinstance(given, FundingObserved):
+        _book_rate(book, given, price)
+    else:
+        _book_paid(book, given)
+
+
+def _book_rate(book: Book, given: FundingObserved, price: Decimal | None) -> None:
     """`c -= q w_v P rate_v` of every account with assumed fills, on what it held strictly before.
 
     Without a price, nothing was ever held.
@@ -109,33 +119,23 @@ def book_funding(book: Book, given: FundingObserved, price: Decimal | None) -> N
     shares = []
     for account in accounts:
         basket = _held_before(account, given.time)
-        cash = money(-basket * weight * (price or ZERO) * given.rate)
+        cash = paid_in(-basket * weight * (price or ZERO) * given.rate)
         if cash:
             shares.append(_charge(book, account, basket, cash))
     book.emit(FundingBooked(underlying, given.venue, given.time, price, given.rate, None, tuple(shares), unshared=ZERO))
 
 
-def pay_funding(book: Book, given: FundingPaid) -> Refusal | None:
+def _book_paid(book: Book, given: FundingPaid) -> None:
     """What a venue took for the hedge: shared by what each account with reported fills held strictly before."""
-    key = f"paid/{given.venue}/{given.time}"
-    if key in book.market.fundings:
-        return "duplicate_funding"
-    if given.time > book.now:
-        return "time_in_future"
-    if given.time < book.now - book.market.terms.late_funding_h * HOUR:
-        return "funding_too_late"
-    accounts = list(_accounts(book, "reported"))
-    if not accounts:
-        return "funding_amount_not_assumed"
-    _remember(book, key, given.time)
-    baskets = [_held_before(account, given.time) for account in accounts]
+    held = [(account, _held_before(account, given.time)) for account in _accounts(book, "reported")]
+    holders = [(account, basket) for account, basket in held if basket]
+    baskets = [basket for _, basket in holders]
     net = sum(baskets, ZERO)
     shares: list[FundingShare] = []
     unshared = ZERO
     if net:
-        for account, basket, cash in zip(accounts, baskets, share_out(-money(given.amount), baskets), strict=True):
-            if basket:
-                shares.append(_charge(book, account, basket, cash))
+        parts = share_out(-money(given.amount), baskets)
+        shares += [_charge(book, account, basket, cash) for (account, basket), cash in zip(holders, parts, strict=True)]
     else:
         unshared = -money(given.amount)
         book.market.issuer_cash += unshared
@@ -144,7 +144,6 @@ def pay_funding(book: Book, given: FundingPaid) -> Refusal | None:
             book.market.underlying, given.venue, given.time, None, None, money(given.amount), tuple(shares), unshared
         )
     )
-    return None
 
 
 def note_price(book: Book, minute: Instant, price: Decimal | None) -> None:

@@ -16,7 +16,7 @@ from engine.domain.primary import count, give_back, settle
 from engine.domain.primary_events import Returned, SettlementInstructed, UnitsCreated, UnitsRedeemed
 from engine.domain.sight import Sight
 from engine.domain.state import Request, Token
-from engine.domain.terms import UnderlyingTerms
+from engine.domain.terms import TokenTerms, UnderlyingTerms
 
 
 def settle_flows(book: Book, seen: Sight) -> None:
@@ -61,24 +61,17 @@ def _join(book: Book, token: Token, request: Request, price: Decimal) -> None:
     if token.units:
         pay_costs(book, token, price, book.now)
     value = equity(token.basket, token.cash, price) / token.units if token.units else token.initial_nav
-    wanted, whole = request.units, request.basket
-    units = wanted
-    charge = ZERO
+    terms, wanted = token.terms, request.units
+    units, charge = wanted, ZERO
     if request.abandoned:
-        units = whole_lots(wanted * (whole / request.goal), token.terms.creation_unit)
+        units = whole_lots(wanted * (request.basket / request.goal), terms.creation_unit)
     else:
         charge = _charge(request.want, price, book.market.terms)
-    fee = money(token.terms.creation_fee * units * value)
-    paid = paid_in(units * value - equity(whole, request.cash, price))
-    if not request.abandoned and paid + charge + fee > request.delivered:
-        units = whole_lots(units * max(ZERO, request.delivered) / (paid + charge + fee), token.terms.creation_unit)
-    basket, cash = whole, request.cash
-    if units < wanted:
-        part = toward_zero(request.goal * units / wanted)
-        basket = min(part, whole, key=abs) if whole else ZERO
-        cash = money(request.cash * basket / whole) if whole else ZERO
-        fee = money(token.terms.creation_fee * units * value)
-        paid = paid_in(units * value - equity(basket, cash, price)) if units else ZERO
+    basket, cash, paid, fee = _brought(request, units, value, price, terms)
+    if paid + charge + fee > request.delivered:
+        units = whole_lots(units * max(ZERO, request.delivered) / (paid + charge + fee), terms.creation_unit)
+        basket, cash, paid, fee = _brought(request, units, value, price, terms)
+    if units != wanted:
         count(book, request, units - wanted)
     if units:
         _take_in(book, token, price, units, basket, cash + paid + charge)
@@ -106,6 +99,21 @@ def _join(book: Book, token: Token, request: Request, price: Decimal) -> None:
     book.touch(request)
     if not request.basket:
         _end_unwinding(book, token, request, price)
+
+
+def _brought(
+    request: Request, units: Decimal, value: Decimal, price: Decimal, terms: TokenTerms
+) -> tuple[Decimal, Decimal, Decimal, Decimal]:
+    """What `units` of a request bring to the token: basket and cash of the flow, the payment, and the issuer's fee."""
+    if not units:
+        return ZERO, ZERO, ZERO, ZERO
+    basket, cash = request.basket, request.cash
+    if units < request.units:
+        part = toward_zero(request.goal * units / request.units)
+        basket = min(part, request.basket, key=abs)
+        cash = money(request.cash * basket / request.basket) if request.basket else ZERO
+    paid = paid_in(units * value - equity(basket, cash, price))
+    return basket, cash, paid, money(terms.creation_fee * units * value)
 
 
 def _take_in(book: Book, token: Token, price: Decimal, units: Decimal, basket: Decimal, cash: Decimal) -> None:

@@ -4,6 +4,7 @@ from decimal import Decimal
 
 from engine.domain.attribution import start_day
 from engine.domain.book import Book
+from engine.domain.costs import move
 from engine.domain.exposure import equity, target
 from engine.domain.numbers import ZERO, money
 from engine.domain.outputs import TokenLaunched
@@ -21,8 +22,8 @@ def launch_seeded(book: Book, seen: Sight) -> None:
             continue
         worth = money(token.terms.seed_units * token.initial_nav)
         token.units = token.terms.seed_units
-        token.basket = token.goal = target(token.terms.multiplier, ZERO, worth, price)
-        token.cash = worth - money(token.basket * price)
+        token.goal = target(token.terms.multiplier, ZERO, worth, price)
+        move(book, token, token.goal, worth - money(token.goal * price))
         launch(book, token, price)
 
 
@@ -33,7 +34,7 @@ def launch(book: Book, token: Token, price: Decimal) -> None:
     token.benchmark_price = token.rule_price = price
     token.nav_sequence_base -= book.market.marks
     token.fee_since = token.interest_since = book.now
-    token.interest = ZERO
+    token.interest, token.held = ZERO, token.held[-1:]
     start_day(token, token.initial_nav, price, book.now)
     book.touch(token)
     nav = money(equity(token.basket, token.cash, price) / token.units)

@@ -25,7 +25,7 @@ from engine.domain.commands import (
     WindDownToken,
 )
 from engine.domain.corporate import merge
-from engine.domain.costs import observe_funding, pay_funding
+from engine.domain.costs import take_funding
 from engine.domain.events import Output
 from engine.domain.execution import settle_wants
 from engine.domain.flows import settle_flows
@@ -44,7 +44,7 @@ from engine.domain.inputs import (
     SignalObserved,
     TokenQuoteObserved,
 )
-from engine.domain.instants import SECOND
+from engine.domain.instants import SECOND, Instant
 from engine.domain.launch import launch_seeded
 from engine.domain.notices import SignalNoted
 from engine.domain.numbers import text
@@ -74,6 +74,9 @@ FUTURE = 2 * SECOND
 TIMED = (QuoteObserved, ClockTicked)
 """Inputs that move the underlying's time."""
 
+DATED = (TokenQuoteObserved, FundingObserved, FundingPaid)
+"""Inputs that have a time and do not move the underlying's."""
+
 _ABOUT = {
     "order_id": "order",
     "fill_id": "fill",
@@ -100,12 +103,13 @@ def step(book: Book, given: Input, position: Position) -> list[Output]:
     timed = False
     if isinstance(given, TIMED):
         timed = True
-        refusal = _untimely(book, given, position)
+        refusal = "time_in_future" if _is_early(given.time, position) else _untimely(book, given)
         if refusal is not None:
             _refuse(book, given, refusal)
             return outputs
         advance(book, given.time)
-    refusal = _take(book, given)
+    early = isinstance(given, DATED) and _is_early(given.time, position)
+    refusal = "time_in_future" if early else _take(book, given)
     if refusal is not None:
         _refuse(book, given, refusal)
 
@@ -159,10 +163,13 @@ def _reset_late(book: Book, seen: Sight, index: Decimal, counted: list[Mid]) -> 
         strike_daily(book, late, seen, book.last_boundary)
 
 
-def _untimely(book: Book, given: QuoteObserved | ClockTicked, position: Position) -> Refusal | None:
-    """Why an input's own time rules it out, if it does."""
-    if position.appended is not None and given.time > position.appended + FUTURE:
-        return "time_in_future"
+def _is_early(time: Instant, position: Position) -> bool:
+    """Whether an input is dated too long after it was appended to the log."""
+    return position.appended is not None and time > position.appended + FUTURE
+
+
+def _untimely(book: Book, given: QuoteObserved | ClockTicked) -> Refusal | None:
+    """Why an input's own time or venue rules it out, if it does."""
     if isinstance(given, ClockTicked):
         last = book.market.clock_time
         return "time_going_backwards" if last is not None and given.time < last else None
@@ -188,11 +195,9 @@ def _take(book: Book, given: Input) -> Refusal | None:
         case OrderEndReported():
             return report_end(book, given)
         case TokenQuoteObserved():
-            return take_quote(book, given, book.position)
-        case FundingObserved():
-            return observe_funding(book, given)
-        case FundingPaid():
-            return pay_funding(book, given)
+            return take_quote(book, given)
+        case FundingObserved() | FundingPaid():
+            return take_funding(book, given)
         case SignalObserved():
             return _note_signal(book, given)
         case CreationRequested() | RedemptionRequested():

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from engine.domain.book import Book
 from engine.domain.costs import nav
-from engine.domain.inputs import Position, TokenQuoteObserved
+from engine.domain.inputs import TokenQuoteObserved
 from engine.domain.instants import SECOND
 from engine.domain.numbers import ONE, ZERO, money, whole_lots
 from engine.domain.outputs import Refusal
@@ -20,8 +20,6 @@ from engine.domain.state import Invitation, Token
 FRESH = 10 * SECOND
 """A token quote prices a premium while it is younger than this."""
 
-MAX_FUTURE = 2 * SECOND
-
 
 class Premium(NamedTuple):
     """The token's market against its value: bid / NAV - 1 and ask / NAV - 1."""
@@ -31,13 +29,11 @@ class Premium(NamedTuple):
     nav: Decimal
 
 
-def take_quote(book: Book, quote: TokenQuoteObserved, position: Position) -> Refusal | None:
+def take_quote(book: Book, quote: TokenQuoteObserved) -> Refusal | None:
     """Keep the last quote of the token's market. It is stamped with the terms version, since units may be merged."""
     token = book.tokens.get(quote.token)
     if token is None:
         return "unknown_token"
-    if position.appended is not None and quote.time > position.appended + MAX_FUTURE:
-        return "time_in_future"
     if token.quote is not None and quote.time < token.quote.time:
         return "time_going_backwards"
     if quote.bid > quote.ask:

@@ -233,6 +233,8 @@ def _admit(book: Book, token: Token, given: Asked, flow: Flow) -> tuple[RefusalC
     address = _address_refusal(token, given)
     if address is not None:
         return *address, ZERO
+    if token.status in ("terminated", "closed"):
+        return "terminated", token.status, ZERO
     units, refusal = _units(book, token, given)
     if refusal is not None:
         return *refusal, ZERO
@@ -286,8 +288,6 @@ def _over_cap(
 
 def _closed(book: Book, token: Token, given: Asked, flow: Flow, units: Decimal) -> tuple[RefusalCode, str] | None:
     """Whether the token takes no such request any more, or its market no more of it."""
-    if token.status in ("terminated", "closed"):
-        return "terminated", token.status
     if flow == "creation":
         if token.last_reset is not None:
             return "winding_down", "creations have stopped"

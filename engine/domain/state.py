@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 
 from engine.domain.commands import Entitlement, SetTokenTerms, SetUnderlyingTerms
 from engine.domain.fields import Amount, Count, Level, Moment, Name, Ratio, Reference, Share, Size, Words
-from engine.domain.inputs import FundingObserved, QuoteObserved, TokenQuoteObserved
+from engine.domain.inputs import FundingObserved, FundingPaid, QuoteObserved, TokenQuoteObserved
 from engine.domain.instants import Instant
 from engine.domain.notices import ForkEntitlement
 from engine.domain.numbers import ONE, ZERO
@@ -92,7 +92,7 @@ class Market:
     past: list[Past] = field(default_factory=list)
     fundings: dict[str, Moment] = field(default_factory=dict)
     """Funding seen, by venue and instant."""
-    pending_funding: list[FundingObserved] = field(default_factory=list)
+    pending_funding: list[FundingObserved | FundingPaid] = field(default_factory=list)
     pending_terms: list[SetTokenTerms | SetUnderlyingTerms] = field(default_factory=list)
     forks: dict[Reference, Fork] = field(default_factory=dict)
 
