@@ -120,6 +120,13 @@ def accepted_creation(desk: Desk, units: Any = 10, name: str = "c1", *, cash: An
     return desk
 
 
+def cash_creation(desk: Desk, cash: Any, name: str = "c1") -> Desk:
+    """A creation of as many units as this cash, which is delivered, pays for."""
+    only(create(desk, None, name, cash=d(cash)), RequestReceived)
+    only(deliver(desk, cash, name), RequestAccepted)
+    return desk
+
+
 def accepted_redemption(desk: Desk, units: Any = 10, name: str = "r1", **given: Any) -> Desk:
     """A redemption with its units locked."""
     only(redeem(desk, units, name, **given), RequestReceived)

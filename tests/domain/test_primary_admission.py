@@ -219,7 +219,8 @@ def test_a_token_that_winds_down_takes_redemptions_only() -> None:
 
 @ASKS
 def test_an_unknown_token_is_no_request(ask: Any) -> None:
-    assert input_refusal(ask(primary(), **{"token": "NONE"})) == "unknown_token"
+    nowhere = {"token": "NONE"}
+    assert input_refusal(ask(primary(), **nowhere)) == "unknown_token"
 
 
 @ASKS
