@@ -155,7 +155,6 @@ def test_tries_run_out_units_for_the_filled_share_and_the_excess_is_sold() -> No
     desk.fill(order, 10, 202)  # 8 * 10 / 12 = 6.67 units: 4 of them, whose basket is 6
     said = [*desk.end(order), *desk.quote(202, 1040)]
     assert only(said, WantAbandoned).request == "c1"
-    made = [*kinds(said, UnitsCreated)]
     sale = only(said, OrderSent)
     assert sale.side == "sell"
     said = [*said, *desk.fill(sale, sale.quantity, 200), *desk.end(sale, "filled")]
@@ -214,13 +213,14 @@ def test_the_delivered_cash_is_the_maximum(price: int) -> None:
         for sale in desk.all(OrderSent)[1:]:
             if not [end for end in desk.all(OrderEnded) if end.order_id == sale.order_id]:
                 desk.fill(sale, sale.quantity, price)
-    [settled] = [*desk.all(RequestSettled), *desk.all(RequestReturned)]
-    assert 0 <= settled.cash <= 1101
+    ended: list[RequestSettled | RequestReturned] = [*desk.all(RequestSettled), *desk.all(RequestReturned)]
+    assert len(ended) == 1
+    assert 0 <= ended[0].cash <= 1101
     for made in desk.all(UnitsCreated):
         assert made.paid + made.charge + made.fee <= 1101
     n = (150 * d(price) - 20000) / 100
     full = 10 * n * d("1.001") + 40 <= 1101
-    assert (settled.units == 10) is full
+    assert (ended[0].units == 10) is full
     assert n <= value(desk, price) < n * (1 + d("1e-17"))
 
 
