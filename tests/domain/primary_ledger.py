@@ -11,7 +11,6 @@ from engine.domain.instants import Instant
 from engine.domain.notices import FeePaid, FundingBooked
 from engine.domain.numbers import exact
 from engine.domain.outputs import (
-    BookedShare,
     FillBooked,
     OrderSent,
     TokenClosed,
@@ -59,6 +58,47 @@ class Held:
     cash: Decimal
 
 
+class Unit:
+    """What a unit is worth at `price` by the outputs alone, if flows cost it nothing."""
+
+    def __init__(self, name: str, price: Decimal, before: Held, over: set[str]) -> None:
+        self.name, self.price, self.over = name, price, over
+        self.units = self.least = before.units
+        self.basket = before.basket
+        self.value = (before.basket * price + before.cash) / before.units
+
+    def take(self, body: Body) -> None:
+        """Move by one output, in the order they came."""
+        match body:
+            case FillBooked() | WantsCrossed():
+                for share in body.shares:
+                    if self._own(share):
+                        self.value += (share.quantity * self.price + share.cash) / self.units
+                        self.basket += share.quantity
+            case FundingBooked():
+                self.value += total(share.cash for share in body.shares if self._own(share)) / self.units
+            case FeePaid() if body.token == self.name:
+                self.value -= (body.fee + body.interest) / self.units
+            case RequestStruck() if body.token == self.name and body.flow == "redemption":
+                self.units -= body.units
+                self.least = min(self.least, self.units)
+                self.basket -= body.basket
+            case UnitsCreated() if body.token == self.name:
+                self.units += body.units
+                self.basket += body.basket
+                self.value += body.charge / self.units
+            case UnitsRedeemed() if body.token == self.name:
+                self.basket += body.returned_basket
+                self.value += body.charge / self.units
+            case _:
+                pass
+
+    def _own(self, share: Any) -> bool:
+        return (
+            share.token == self.name and not share.to_issuer and (share.request is None or share.request in self.over)
+        )
+
+
 @dataclass
 class Ledger(Desk):
     """Everyone's cash, units and basket, kept by the outputs alone and compared with the book after every input."""
@@ -86,7 +126,7 @@ class Ledger(Desk):
         assert self.book is not None
         cash, basket = self._all_cash(), self._all_basket()
         held = {name: Held(token.units, token.basket, token.cash) for name, token in self.book.tokens.items()}
-        over = set(self.over)
+        over = {name for name, each in self.book.requests.items() if each.status != "struck"}
         said = super().feed(given, appended=appended)
         with exact():
             self._note(given, said)
@@ -138,6 +178,7 @@ class Ledger(Desk):
                 self.paid_for.add(body.request_id)
             case SettlementInstructed():
                 assert body.request_id in self.paid_for
+                self.custody[body.request_id] = body.cash
             case RequestSettled():
                 assert body.request_id in self.paid_for
                 self._release(body.request_id, body.cash)
@@ -178,27 +219,19 @@ class Ledger(Desk):
         ended = [*kinds(said, TokenLaunched), *kinds(said, TokenTerminated), *kinds(said, TokenClosed)]
         if not before.units or not token.units or price is None or any(end.token == name for end in ended):
             return
-        value = before.basket * price + before.cash
-
-        def own(share: Any) -> bool:
-            return share.token == name and not share.to_issuer and (share.request is None or share.request in over)
-
-        shares: list[BookedShare] = []
-        for each in [*kinds(said, FillBooked), *kinds(said, WantsCrossed)]:
-            shares += [share for share in each.shares if own(share)]
-        value += total(share.quantity * price + share.cash for share in shares)
-        value += total(share.cash for each in kinds(said, FundingBooked) for share in each.shares if own(share))
-        value -= total(paid.fee + paid.interest for paid in kinds(said, FeePaid) if paid.token == name)
-        flows = [*kinds(said, UnitsCreated), *kinds(said, UnitsRedeemed)]
-        charge = total(flow.charge for flow in flows if flow.token == name)
-        expected, now = value / before.units, (token.basket * price + token.cash) / token.units
-        if expected <= 0:
+        step = Unit(name, price, before, over)
+        for body in said:
+            step.take(body)
+        now = (token.basket * price + token.cash) / token.units
+        if step.value <= 0:
             return
-        assert now >= expected, (name, now - expected, said)
-        if any(back.token == name and back.request_id in self.struck for back in kinds(said, RequestReturned)):
-            return  # its last part may have come back to the token, and been charged
-        dust = max(expected * TINY, 5 * Decimal("1e-18") / token.units)
-        assert now <= expected + charge / token.units + dust, (name, now - expected, charge, said)
+        terms = self.book.market.terms
+        assert step.units == token.units
+        back = abs(token.basket - step.basket) * price / token.units
+        unseen = back * (terms.slippage + (1 + terms.slippage) * terms.commission)  # of what a creation could not sell
+        dust = max(step.value * TINY, 5 * Decimal("1e-18") / step.least)
+        assert now >= step.value - Decimal("1e-30"), (name, now - step.value, said)
+        assert now <= step.value + unseen * (1 + TINY) + dust, (name, now - step.value, unseen, said)
 
     def _check_orders(self, said: list[Body]) -> None:
         for order in kinds(said, OrderSent):
