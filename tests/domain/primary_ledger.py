@@ -36,6 +36,7 @@ from tests.domain.scenes import kinds
 
 ZERO = Decimal(0)
 TINY = Decimal("1e-17")
+ENDED = ("hedged", "settled", "returned")
 
 
 def total(values: Any) -> Decimal:
@@ -126,7 +127,7 @@ class Ledger(Desk):
         assert self.book is not None
         cash, basket = self._all_cash(), self._all_basket()
         held = {name: Held(token.units, token.basket, token.cash) for name, token in self.book.tokens.items()}
-        over = {name for name, each in self.book.requests.items() if each.status != "struck"}
+        over = {name for name, each in self.book.requests.items() if each.status in ENDED}
         said = super().feed(given, appended=appended)
         with exact():
             self._note(given, said)
@@ -216,7 +217,11 @@ class Ledger(Desk):
         """A unit's value moved by its own token's trades, funding and fees, and by the charge: by nothing else."""
         assert self.book is not None
         token, price = self.book.tokens[name], self.book.market.price
-        ended = [*kinds(said, TokenLaunched), *kinds(said, TokenTerminated), *kinds(said, TokenClosed)]
+        ended: list[TokenLaunched | TokenTerminated | TokenClosed] = [
+            *kinds(said, TokenLaunched),
+            *kinds(said, TokenTerminated),
+            *kinds(said, TokenClosed),
+        ]
         if not before.units or not token.units or price is None or any(end.token == name for end in ended):
             return
         step = Unit(name, price, before, over)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from engine.domain.commands import SetUnderlyingTerms
@@ -76,6 +76,8 @@ TERMS = st.fixed_dictionaries(
         "commission": st.sampled_from([d(0), d("0.0007")]),
     }
 )
+PHASES = (Phase.explicit, Phase.reuse, Phase.generate)
+"""A life is shrunk by hand: there are too many parts of it to try."""
 LIVES = st.tuples(TERMS, st.lists(TOKEN, min_size=1, max_size=3), st.lists(ACTION, min_size=20, max_size=60))
 
 
@@ -191,17 +193,17 @@ def feed_again(desk: Desk, every: int = 0) -> list[str]:
     return [repr(output) for output in again.outputs]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=300, deadline=None, phases=PHASES)
 @given(LIVES)
 def test_nothing_appears_or_vanishes_and_holders_pay_for_nobody(life: Any) -> None:
     Life(*life)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, phases=PHASES)
 @given(LIVES, st.integers(1, 5))
 def test_a_book_read_back_after_any_step_goes_on_alike(life: Any, every: int) -> None:
     desk = Life(*life).desk
     said = [repr(output) for output in desk.outputs]
     assert feed_again(desk) == said
     assert feed_again(desk, every) == said
-    assert [repr(output) for output in Life(*life, every).desk.outputs] == said
+    assert [repr(output) for output in Life(*life, every=every).desk.outputs] == said
