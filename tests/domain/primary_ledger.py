@@ -232,7 +232,7 @@ class Ledger(Desk):
             return
         terms = self.book.market.terms
         assert step.units == token.units
-        back = abs(token.basket - step.basket) * price / token.units
+        back = abs(token.basket - step.basket) * price / step.least
         unseen = back * (terms.slippage + (1 + terms.slippage) * terms.commission)  # of what a creation could not sell
         dust = max(step.value * TINY, 5 * Decimal("1e-18") / step.least)
         assert now >= step.value - Decimal("1e-30"), (name, now - step.value, said)
