@@ -34,12 +34,16 @@ def test_shorts_get_what_longs_pay(multiplier: int, of: Any, cash: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("multiplier", "cash"), [(3, "-20000.000000000000000004"), (-3, "40000.000000000000000005")]
+    ("multiplier", "of", "cash"),
+    [
+        (3, "0.000000000000000000000153", "-20000.000000000000000004"),  # 4.59e-18
+        (-3, "0.000000000000000000000141", "40000.000000000000000005"),  # 4.23e-18
+    ],
 )
-def test_payments_round_in_the_tokens_favour(multiplier: int, cash: str) -> None:
+def test_payments_round_in_the_tokens_favour(multiplier: int, of: str, cash: str) -> None:
     desk = held(multiplier)
     desk.clock(-60)
-    rate(desk, "0.00000000000000000000015", -60)  # 4.5e-18
+    rate(desk, of, -60)
     assert desk[NAME].cash == d(cash)
 
 
@@ -90,7 +94,7 @@ def test_it_is_on_what_was_held_strictly_before_its_time(arrival: str) -> None:
     only(desk.all(RebalanceTriggered), RebalanceTriggered)
     assert desk[NAME].basket < 80
     assert only(desk.all(FundingBooked), FundingBooked).shares[0].basket == 150
-    assert near(desk[NAME].basket * 160 + desk[NAME].cash, 4000 - 30, 12 if arrival != "before" else 12)
+    assert near(desk[NAME].basket * 160 + desk[NAME].cash, 4000 - 30, 12)
 
 
 @pytest.mark.parametrize(("at", "basket"), [(-60, 150), (0, 75)])
