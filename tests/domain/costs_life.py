@@ -1,0 +1,217 @@
+"""A book driven by a list of actions: trading, and everything around it."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.domain.commands import Entitlement, SetParticipant
+from engine.domain.inputs import Position
+from engine.domain.outputs import OrderSent
+from engine.domain.requests import SettlementConfirmed
+from tests.desk import Desk, d
+from tests.domain import costs_scenes as scenes
+
+Action = tuple[Any, ...]
+
+EXAMPLES = 60
+TOKENS = ("T0", "T1", "T2")
+
+STEP = st.sampled_from([0.0, 0.4, 1.0, 1.0, 3.0, 9.0, 31.0, 95.0, 3600.0, 43200.0])
+MOVE = st.sampled_from(["0.8", "0.9", "0.94", "0.98", "0.99", "0.999", "1", "1.003", "1.02", "1.06", "1.1"])
+TOKEN = st.sampled_from(TOKENS)
+WHICH = st.sampled_from([*TOKENS, None])
+MINUTE = st.integers(-30, 3)
+FLAG = st.booleans()
+TRADE = [
+    st.tuples(st.just("quote"), STEP, MOVE, st.sampled_from(["ab", "ab", "a", "b"])),
+    st.tuples(st.just("quote"), STEP, MOVE, st.sampled_from(["ab", "ab", "a", "b"])),
+    st.tuples(st.just("day"), MOVE, st.sampled_from([0.0, 4.0, 40.0])),
+    st.tuples(st.just("day"), MOVE, st.just(0.0)),
+    st.tuples(st.just("clock"), STEP),
+    st.tuples(st.just("fill"), st.integers(0, 3), st.sampled_from(["0.1", "0.37", "1", "1.5"]), MOVE),
+    st.tuples(st.just("fill"), st.just(0), st.just("1"), st.just("1")),
+    st.tuples(st.just("end"), st.integers(0, 3), st.sampled_from(["expired", "cancelled", "rejected"])),
+]
+AROUND = [
+    st.tuples(st.just("rate"), st.sampled_from(["0.001", "-0.0007", "0.0123456789"]), MINUTE, st.sampled_from("ab")),
+    st.tuples(st.just("paid"), st.sampled_from(["3", "-1.5", "0.1234567"]), MINUTE, st.sampled_from("ab")),
+    st.tuples(st.just("halt"), WHICH, FLAG),
+    st.tuples(st.just("halt"), WHICH, FLAG),
+    st.tuples(st.just("merge"), TOKEN, st.sampled_from(["10", "0.1", "3"])),
+    st.tuples(st.just("terms"), TOKEN, st.sampled_from([None, 5.0, 60.0, 86400.0]), st.sampled_from(["0", "0.2"])),
+    st.tuples(st.just("venue_terms"), st.sampled_from([None, 5.0, 60.0]), st.sampled_from(["0.01", "0.03"])),
+    st.tuples(st.just("signal"), TOKEN),
+    st.tuples(st.just("fork"), st.sampled_from([0.0, 30.0]), st.sampled_from(["distribute", "claim", "none"])),
+    st.tuples(st.just("snapshot")),
+    st.tuples(st.just("distribute")),
+    st.tuples(st.just("claim"), TOKEN),
+    st.tuples(st.just("market"), TOKEN, st.sampled_from(["0.95", "1.03"])),
+]
+FLOWS = [
+    st.tuples(st.just("redeem"), TOKEN, st.integers(1, 9)),
+    st.tuples(st.just("redeem"), TOKEN, st.integers(1, 40)),
+    st.tuples(st.just("create"), TOKEN, st.integers(1, 9)),
+    st.tuples(st.just("creations"), TOKEN, FLAG),
+]
+LISTED = st.tuples(
+    st.sampled_from(["2", "3", "-1", "-3"]),
+    st.sampled_from([1, 7, 40]),
+    st.sampled_from(["reported", "assumed"]),
+    st.sampled_from(["perpetual", "spot"]),
+)
+TERMS = st.fixed_dictionaries(
+    {
+        "min_venues": st.sampled_from([1, 1, 2]),
+        "lot": st.sampled_from([d(0), d("0.001"), d("0.5")]),
+        "min_notional": st.sampled_from([d(0), d(10)]),
+        "max_slice_notional": st.sampled_from([None, d(300)]),
+        "max_tries": st.sampled_from([1, 3]),
+        "publication_interval_s": st.sampled_from([0, 1]),
+        "slippage": st.sampled_from([d(0), d("0.001")]),
+        "commission": st.sampled_from([d(0), d("0.0007")]),
+        "late_funding_h": st.sampled_from([0, 26]),
+    }
+)
+
+
+class Life:
+    """Fills and ends name orders counted from the last one sent; funding minutes count from now."""
+
+    def __init__(self, terms: dict[str, Any], tokens: list[tuple[str, int, str, str]], actions: list[Action]) -> None:
+        self.desk = Desk.open(**terms)
+        self.time, self.price, self.requests = -4_000.0, d(100), 0
+        entitled = tuple(Entitlement(name) for name in TOKENS)
+        self.desk.feed(SetParticipant("TAO", "AP", active=True, entitlements=entitled, **scenes.WHO))
+        for number, (multiplier, seed, fills, kind) in enumerate(tokens):
+            self.quote(1.0, "1.025", "ab")
+            self.desk.token(
+                TOKENS[number], multiplier, seed=seed, fills=fills, basket_kind=kind, yearly_fee=d("0.1"),
+                loan_rate=d("0.2"), nav_floor=d(60),
+            )  # fmt: skip
+        for kind, *rest in actions:
+            getattr(self, kind)(*rest)
+
+    def listed(self, token: str | None) -> bool:
+        return self.desk.book is not None and (token is None or token in self.desk.book.tokens)
+
+    def quote(self, wait: float, move: str, venues: str) -> None:
+        self.time = round(self.time + wait, 6)
+        self.price = max(d(1), (self.price * d(move)).quantize(d("0.0001")))
+        for venue in venues:
+            self.desk.quote(self.price, self.time, venue)
+
+    def clock(self, wait: float) -> None:
+        self.time = round(self.time + wait, 6)
+        self.desk.clock(self.time)
+
+    def day(self, move: str, after: float) -> None:
+        boundary = (self.time // 86_400 + 1) * 86_400
+        self.quote(boundary - 1 - self.time, move, "ab")
+        self.clock(1 + after)
+        self.quote(0.5, "1", "ab")
+
+    def order(self, back: int) -> OrderSent | None:
+        orders = [order for order in self.desk.all(OrderSent) if order.fills == "reported"]
+        return orders[-1 - back] if back < len(orders) else None
+
+    def fill(self, back: int, part: str, move: str) -> None:
+        order = self.order(back)
+        if order is not None:
+            quantity = (order.quantity * d(part)).quantize(d("1e-18"))
+            self.desk.fill(order, quantity, self.price * d(move), commission=d("0.013"))
+
+    def end(self, back: int, outcome: str) -> None:
+        order = self.order(back)
+        if order is not None:
+            self.desk.end(order, outcome)
+
+    def rate(self, of: str, minute: int, venue: str) -> None:
+        scenes.rate(self.desk, of, (self.time // 60 + minute) * 60, venue)
+
+    def paid(self, amount: str, minute: int, venue: str) -> None:
+        scenes.paid(self.desk, amount, (self.time // 60 + minute) * 60, venue)
+
+    def halt(self, token: str | None, on: bool) -> None:
+        (scenes.halt if on else scenes.resume)(self.desk, token)
+
+    def creations(self, token: str, on: bool) -> None:
+        (scenes.halt_creations if on else scenes.resume_creations)(self.desk, token)
+
+    def merge(self, token: str, ratio: str) -> None:
+        scenes.merge(self.desk, ratio, token)
+
+    def terms(self, token: str, later: float | None, fee: str) -> None:
+        if self.listed(token):
+            at = None if later is None else self.time + later
+            scenes.retermed(self.desk, token, at=at, yearly_fee=d(fee))
+
+    def venue_terms(self, later: float | None, tolerance: str) -> None:
+        at = None if later is None else self.time + later
+        scenes.resettled(self.desk, at=at, tolerance=d(tolerance))
+
+    def signal(self, token: str) -> None:
+        scenes.signal(self.desk, token=token)
+
+    def fork(self, later: float, policy: str) -> None:
+        scenes.announces(self.desk, self.time + later, policy, claim_until=self.time + 90_000)
+
+    def snapshot(self) -> None:
+        scenes.snapshot(self.desk)
+
+    def distribute(self) -> None:
+        scenes.distributes(self.desk)
+
+    def claim(self, token: str) -> None:
+        scenes.claims(self.desk, 1, f"K{self.desk.offset}", token=token)
+
+    def market(self, token: str, of: str) -> None:
+        scenes.market_quote(self.desk, d(of) * 100, d(of) * 101, self.time, self.desk.version, token)
+
+    def redeem(self, token: str, units: int) -> None:
+        self.requests += 1
+        scenes.redeems(self.desk, units, f"R{self.requests}", token)
+
+    def create(self, token: str, units: int) -> None:
+        self.requests += 1
+        scenes.creates(self.desk, units, 100_000, f"R{self.requests}", token)
+        self.desk.feed(SettlementConfirmed("TAO", f"R{self.requests}", "paid"))
+
+
+def lives(*actions: Any) -> st.SearchStrategy[Any]:
+    """Terms, tokens and what happens to them."""
+    return st.tuples(
+        TERMS, st.lists(LISTED, min_size=1, max_size=3), st.lists(st.one_of(*actions), min_size=20, max_size=60)
+    )
+
+
+def every_life(*actions: Any) -> Callable[[Callable[[Desk], None]], Callable[[], None]]:
+    """The check, for many books after many inputs of these kinds."""
+
+    def decorate(check: Callable[[Desk], None]) -> Callable[[], None]:
+        @settings(max_examples=EXAMPLES, deadline=None)
+        @given(lives(*actions))
+        def run(life: tuple[dict[str, Any], list[tuple[str, int, str, str]], list[Action]]) -> None:
+            check(Life(*life).desk)
+
+        run.__name__ = check.__name__
+        return run
+
+    return decorate
+
+
+def replayed(desk: Desk, before_each: Callable[[Desk, Position], None]) -> Desk:
+    """The same inputs again, with something done to the book before each."""
+    again = Desk()
+    for said, position in desk.inputs:
+        if again.book is not None:
+            before_each(again, position)
+        again.feed(said, appended=position.appended)
+    return again
+
+
+def total(values: Any) -> Decimal:
+    """The sum of decimals."""
+    return sum(values, Decimal(0))
