@@ -1,5 +1,6 @@
 """A book driven by a list of actions: trading, and everything around it."""
 
+import re
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from engine.domain.commands import Entitlement, SetParticipant
 from engine.domain.inputs import Position
+from engine.domain.numbers import text
 from engine.domain.outputs import OrderSent
 from engine.domain.requests import SettlementConfirmed
 from tests.desk import Desk, d
@@ -16,7 +18,7 @@ from tests.domain import costs_scenes as scenes
 
 Action = tuple[Any, ...]
 
-EXAMPLES = 60
+EXAMPLES = 25
 TOKENS = ("T0", "T1", "T2")
 
 STEP = st.sampled_from([0.0, 0.4, 1.0, 1.0, 3.0, 9.0, 31.0, 95.0, 3600.0, 43200.0])
@@ -56,12 +58,6 @@ FLOWS = [
     st.tuples(st.just("create"), TOKEN, st.integers(1, 9)),
     st.tuples(st.just("creations"), TOKEN, FLAG),
 ]
-LISTED = st.tuples(
-    st.sampled_from(["2", "3", "-1", "-3"]),
-    st.sampled_from([1, 7, 40]),
-    st.sampled_from(["reported", "assumed"]),
-    st.sampled_from(["perpetual", "spot"]),
-)
 TERMS = st.fixed_dictionaries(
     {
         "min_venues": st.sampled_from([1, 1, 2]),
@@ -180,10 +176,16 @@ class Life:
         self.desk.feed(SettlementConfirmed("TAO", f"R{self.requests}", "paid"))
 
 
-def lives(*actions: Any) -> st.SearchStrategy[Any]:
+def lives(*actions: Any, baskets: tuple[str, ...] = ("perpetual", "spot")) -> st.SearchStrategy[Any]:
     """Terms, tokens and what happens to them."""
+    listed = st.tuples(
+        st.sampled_from(["2", "3", "-1", "-3"]),
+        st.sampled_from([1, 7, 40]),
+        st.sampled_from(["reported", "assumed"]),
+        st.sampled_from(baskets),
+    )
     return st.tuples(
-        TERMS, st.lists(LISTED, min_size=1, max_size=3), st.lists(st.one_of(*actions), min_size=20, max_size=60)
+        TERMS, st.lists(listed, min_size=1, max_size=3), st.lists(st.one_of(*actions), min_size=20, max_size=50)
     )
 
 
@@ -210,6 +212,11 @@ def replayed(desk: Desk, before_each: Callable[[Desk, Position], None]) -> Desk:
             before_each(again, position)
         again.feed(said, appended=position.appended)
     return again
+
+
+def spoken(desk: Desk) -> str:
+    """Everything that was said, its decimals in their one spelling."""
+    return re.sub(r"Decimal\('([^']*)'\)", lambda found: text(Decimal(found[1])), repr(desk.outputs))
 
 
 def total(values: Any) -> Decimal:

@@ -31,8 +31,7 @@ HALF_DAY_S = 43_200
 PARTS = (
     "move", "drift", "reset_timing", "intraday_timing", "reset_cost", "intraday_cost", "funding", "fee", "interest",
 )  # fmt: skip
-WHO = {"by": "desk", "reason": "test"}
-ASSUMED: dict[str, Any] = EXACTLY | {"token": {"fills": "assumed", "max_leverage": "none"}}
+WHO: dict[str, Any] = {"by": "desk", "reason": "test"}
 
 
 def moment(at: float) -> Instant:
@@ -105,7 +104,9 @@ def resettled(desk: Desk, *, at: float | None = None, version: int | None = None
 
 def signal(desk: Desk, kind: Any = "volume", *, value: Any = "1.5", token: str | None = NAME) -> list[Body]:
     """Something a desk should know."""
-    return desk.feed(SignalObserved(desk.underlying, kind, "source", "text", None if value is None else d(value), token))
+    return desk.feed(
+        SignalObserved(desk.underlying, kind, "source", "text", None if value is None else d(value), token)
+    )
 
 
 def market_quote(desk: Desk, bid: Any, ask: Any, at: float, version: int, token: str = NAME) -> list[Body]:
@@ -162,7 +163,7 @@ def distributes(desk: Desk, fork: str = "F1") -> list[Body]:
     return desk.feed(DistributeFork(desk.underlying, fork, **WHO))
 
 
-def claims(desk: Desk, units: Any, claim: str = "K1", *, token: str = NAME, fork: str = "F1") -> list[Body]:
+def claims(desk: Desk, units: Any, claim: str = "K1", token: str = NAME, *, fork: str = "F1") -> list[Body]:
     """A holder claims the forked asset."""
     return desk.feed(ForkClaimed(desk.underlying, fork, claim, token, d(units), "5Holder"))
 

@@ -1,5 +1,6 @@
 """Section 6: where a unit's value went, day by day, summing exactly."""
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -7,7 +8,19 @@ import pytest
 from engine.domain.notices import DayAttributed
 from engine.domain.outputs import OrderSent, TokenClosed
 from tests.desk import MIDNIGHT, Desk, d, none, only
-from tests.domain.costs_scenes import PARTS, admitted, creates, halt, held, is_exact, merge, moment, paid, redeems, resume
+from tests.domain.costs_scenes import (
+    PARTS,
+    admitted,
+    creates,
+    halt,
+    held,
+    is_exact,
+    merge,
+    moment,
+    paid,
+    redeems,
+    resume,
+)
 from tests.domain.scenes import DAY_S, NAME, kinds, launched, near, spaced, values, worked
 
 
@@ -104,7 +117,7 @@ def test_funding_and_fee_are_parts() -> None:
 def test_a_day_follows_the_day_before() -> None:
     desk = held(slippage=d("0.001"), token={"yearly_fee": d("0.02")})
     days = [day(desk, price, number * DAY_S) for number, price in enumerate([210, 190, 205])]
-    for before, after in zip(days, days[1:], strict=False):
+    for before, after in pairwise(days):
         assert values(after.nav_before, after.price_before) == (before.nav, before.price)
         assert after.since == before.since + DAY_S * 1_000_000 or before.since < MIDNIGHT
     assert all(is_exact(each) for each in days)

@@ -198,7 +198,7 @@ def test_there_are_claims_only_where_the_policy_says_so(policy: str) -> None:
 
 def test_a_token_that_is_not_entitled_claims_nothing() -> None:
     desk = snapped("claim", claim_until=3600)
-    assert refused(claims(desk, 1, token="PERP"), "claim_exceeds_entitlement")
+    assert refused(claims(desk, 1, "K1", "PERP"), "claim_exceeds_entitlement")
 
 
 def test_with_the_policy_none_nothing_is_given() -> None:

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from engine.domain.notices import FundingBooked, SignalNoted
-from engine.domain.outputs import RebalanceTriggered, TokenReset, TokenTerminated
+from engine.domain.notices import FundingBooked
+from engine.domain.outputs import RebalanceTriggered, TokenReset
 from tests.desk import Desk, d, none, only
-from tests.domain.costs_scenes import halt, held, moment, paid, rate, refused
-from tests.domain.scenes import DAY_S, EXACTLY, NAME, near, spaced, values, worked
+from tests.domain.costs_scenes import halt, held, moment, rate, refused
+from tests.domain.scenes import DAY_S, NAME, near, values
 
 
 def test_a_long_pays_a_positive_rate_on_its_notional() -> None:
@@ -50,7 +50,9 @@ def test_payments_round_in_the_tokens_favour(multiplier: int, of: str, cash: str
 ARRIVALS = ["before", "at", "after", "late"]
 
 
-def arriving(desk: Desk, arrival: str, quotes: list[tuple[Any, float, str]], of: str = "0.001", at: float = -60) -> None:
+def arriving(
+    desk: Desk, arrival: str, quotes: list[tuple[Any, float, str]], of: str = "0.001", at: float = -60
+) -> None:
     """Funding dated `at`, in the log before the input that reaches its time, right after it, or some quotes later."""
     told = False
     for number, (price, when, venue) in enumerate(quotes):
@@ -233,84 +235,8 @@ def test_late_funding_of_a_closed_token_is_the_issuers() -> None:
     assert desk[NAME].status == "closed"
     final, cash = desk[NAME].final_value, desk[NAME].cash
     booked = only(rate(desk, "0.0001", -120), FundingBooked)
-    assert [(share.cash, share.to_issuer) for share in booked.shares] == [(-3, True)]
+    assert [(share.cash, share.to_issuer) for share in booked.shares] == [(d(-3), True)]
     assert values(desk[NAME].final_value, desk[NAME].cash) == (final, cash)
     desk.clock(0)
     rate(desk, "0.0001", 0)
     assert values(desk[NAME].final_value, desk[NAME].cash) == (final, cash)
-
-
-def test_with_reported_fills_a_rate_is_a_signal() -> None:
-    desk = worked()
-    desk.clock(-60)
-    said = rate(desk, "0.0001", -60)
-    none(said, FundingBooked)
-    assert only(said, SignalNoted).value == d("0.0001")
-    assert desk[NAME].cash == -20000
-
-
-def test_with_reported_fills_the_amount_is_booked() -> None:
-    desk = worked()
-    desk.clock(-60)
-    booked = only(paid(desk, "3.5", -60), FundingBooked)
-    assert values(booked.amount, booked.rate, booked.unshared) == (d("3.5"), None, 0)
-    assert [(share.basket, share.cash) for share in booked.shares] == [(150, d("-3.5"))]
-    assert refused(paid(desk, 1, -60), "duplicate_funding")
-    assert desk[NAME].cash == d("-20003.5")
-
-
-def test_an_amount_is_shared_by_signed_baskets() -> None:
-    desk = worked()
-    desk.token("SHORT", -1, seed=100)
-    assert desk["SHORT"].basket == -50
-    desk.clock(-60)
-    booked = only(paid(desk, 10, -60), FundingBooked)
-    assert {share.token: share.cash for share in booked.shares} == {NAME: -15, "SHORT": 5}
-    assert values(desk[NAME].cash, desk["SHORT"].cash) == (-20015, 20005)
-
-
-def test_an_amount_where_nothing_net_was_held_is_the_issuers() -> None:
-    desk = worked()
-    desk.token("SHORT", -1, seed=300)
-    desk.clock(-60)
-    booked = only(paid(desk, 10, -60), FundingBooked)
-    assert values(booked.shares, abs(booked.unshared)) == ((), 10)
-    assert values(desk[NAME].cash, desk["SHORT"].cash) == (-20000, 60000)
-
-
-def test_an_amount_is_shared_among_those_with_reported_fills() -> None:
-    desk = worked()
-    desk.token("PAPER", 3, seed=100, fills="assumed")
-    desk.clock(-60)
-    only(paid(desk, 10, -60), FundingBooked)
-    assert values(desk[NAME].cash, desk["PAPER"].cash) == (-20010, -20000)
-    only(rate(desk, "0.001", -60, "b"), FundingBooked)
-    assert values(desk[NAME].cash, desk["PAPER"].cash) == (-20010, -20030)
-
-
-def test_an_amount_without_reported_fills_is_refused() -> None:
-    desk = held()
-    desk.clock(-60)
-    assert refused(paid(desk, 10, -60), "funding_amount_not_assumed")
-
-
-def test_an_amount_in_the_log_before_its_time_is_booked() -> None:
-    desk = worked()
-    desk.clock(-61)
-    paid(desk, 10, -60)
-    desk.clock(-60)
-    assert desk[NAME].cash == -20010
-
-
-@pytest.mark.parametrize(("amount", "fires"), [("74.9", False), (75, True)])
-def test_funding_is_judged_by_the_triggers(amount: Any, fires: bool) -> None:
-    desk = spaced()
-    desk.quote(161, -60)
-    said = paid(desk, amount, -120)  # 16100 over 4100 less the amount
-    assert any(isinstance(body, RebalanceTriggered) for body in said) == fires
-
-
-def test_funding_that_spends_the_value_terminates() -> None:
-    desk = spaced(**EXACTLY)
-    desk.quote(161, -60)
-    assert only(paid(desk, 4100, -120), TokenTerminated).equity == 0

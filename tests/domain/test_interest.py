@@ -6,6 +6,8 @@ import pytest
 
 from engine.domain.notices import DayAttributed, FeePaid
 from engine.domain.outputs import NavPublished, OrderSent, TokenReset
+from engine.domain.state import record_name
+from engine.wire.states import decode_record, encode_record
 from tests.desk import Desk, d, only
 from tests.domain.costs_scenes import HALF_DAY_S, held, is_exact, moment
 from tests.domain.scenes import NAME, kinds, near, spaced, values
@@ -76,3 +78,12 @@ def test_with_a_fee_both_are_paid() -> None:
     paid = only(desk.clock(0), FeePaid)
     assert paid.interest == 10
     assert near(paid.fee, "5.75", 2)
+
+
+def test_what_has_accrued_is_kept_over_a_restart() -> None:
+    desk = spaced(token=LOAN, at=-HALF_DAY_S)
+    order = only(desk.quote(160, -HALF_DAY_S / 2 + 7), OrderSent)
+    desk.fill(order, 25, 160)
+    token = desk[NAME]
+    assert token.interest > 0
+    assert decode_record(record_name(token), encode_record(token)) == token

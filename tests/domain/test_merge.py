@@ -1,5 +1,7 @@
 """Section 8: units merged and split; every value per unit moves along and nothing else does."""
 
+from decimal import Decimal
+
 import pytest
 
 from engine.domain.notices import UnitsMerged
@@ -20,7 +22,9 @@ from tests.domain.costs_scenes import (
 )
 from tests.domain.scenes import DAY_S, NAME, kinds, near, spaced, values, worked
 
-RATIO = pytest.mark.parametrize("ratio", ["10", "2", "0.1", "0.5", "3", "0.33333333333333333333333333333333333333333333333333"])
+RATIO = pytest.mark.parametrize(
+    "ratio", ["10", "2", "0.1", "0.5", "3", "0.33333333333333333333333333333333333333333333333333"]
+)
 
 
 @RATIO
@@ -160,7 +164,7 @@ def test_caps_are_converted(units: int, taken: bool) -> None:
 @pytest.mark.parametrize("cap", ["per_day", "in_total"])
 def test_what_was_asked_for_is_converted(cap: str) -> None:
     desk = held()
-    admitted(desk, **{cap: 50})
+    admitted(desk, NAME, **{cap: 50})
     asks_to_redeem(desk, 30, "R1")
     merge(desk, 10)
     assert only(asks_to_redeem(desk, 3, "R2"), RequestRefused).code == f"cap_{cap}"
@@ -252,6 +256,6 @@ def test_adjusted_history_is_continuous_over_days() -> None:
     assert near(worth(merged, 205), worth(plain, 205) * 4, 13)
 
 
-def worth(desk: Desk, price: int) -> object:
+def worth(desk: Desk, price: int) -> Decimal:
     """NAV per unit at a price."""
     return (desk[NAME].basket * price + desk[NAME].cash) / desk[NAME].units

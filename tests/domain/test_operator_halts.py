@@ -19,7 +19,7 @@ from engine.domain.outputs import (
     TokenTerminated,
 )
 from engine.domain.primary_events import RequestStruck, UnitsCreated
-from tests.desk import MIDNIGHT, Desk, d, none, only
+from tests.desk import MIDNIGHT, d, none, only
 from tests.domain.costs_scenes import (
     admitted,
     creates,
@@ -215,7 +215,7 @@ def test_the_halt_of_one_token_lets_the_other_go_on() -> None:
     only(halt(desk), CancelRequested)
     only(desk.end(order, "cancelled"), OrderEnded)
     again = only(desk.quote(160, -60), OrderSent)
-    assert [(part.token, part.quantity) for part in again.allocations] == [("OTHER", -25)]
+    assert [(part.token, part.quantity) for part in again.allocations] == [("OTHER", d(-25))]
     desk.fill(again, 25, 160)
     desk.end(again, "filled")
     desk.quote(170, -1)

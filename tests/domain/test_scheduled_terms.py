@@ -2,6 +2,7 @@
 
 import pytest
 
+from engine.domain.commands import SetTokenTerms
 from engine.domain.notices import TermsScheduled
 from engine.domain.outputs import (
     FillBooked,
@@ -13,7 +14,6 @@ from engine.domain.outputs import (
     TokenTermsChanged,
     UnderlyingTermsChanged,
 )
-from engine.domain.commands import SetTokenTerms
 from engine.domain.terms import TokenTerms
 from tests.desk import Desk, d, none, only
 from tests.domain.costs_scenes import WHO, halt, held, moment, refused, resettled, retermed
@@ -111,9 +111,7 @@ def test_several_that_are_scheduled_come_in_the_order_of_their_times(cut: bool) 
         only(desk.clock(-55), UnderlyingTermsChanged)
         only(desk.clock(-50), TokenTermsChanged)
     else:
-        changed = [
-            body for body in desk.clock(-40) if isinstance(body, TokenTermsChanged | UnderlyingTermsChanged)
-        ]
+        changed = [body for body in desk.clock(-40) if isinstance(body, TokenTermsChanged | UnderlyingTermsChanged)]
         assert [type(body) for body in changed] == [TokenTermsChanged, UnderlyingTermsChanged, TokenTermsChanged]
     assert desk[NAME].terms.max_leverage == d("3.5")
 
