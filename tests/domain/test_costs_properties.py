@@ -170,6 +170,28 @@ def test_a_book_rebuilt_from_its_records_before_every_input_goes_on_alike(basket
     assert spoken(replayed(desk, rebuilt)) == spoken(desk)
 
 
+@pytest.mark.parametrize("basket", ["perpetual", "spot"])
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(st.data())
+def test_what_is_said_to_have_changed_is_all_that_has_to_be_written(basket: str, data: st.DataObject) -> None:
+    written: dict[str, bytes] = {}
+
+    def write(desk: Desk, _: Position) -> None:
+        assert desk.book is not None
+        for name in desk.book.changed:
+            record = desk.book.record(name)
+            if record is None:
+                written.pop(name, None)
+            else:
+                written[name] = encode_record(record)
+        desk.book.changed.clear()
+        everything = {record_name(record): encode_record(record) for record in desk.book.records()}
+        del everything["market:TAO"]
+        assert written == everything
+
+    replayed(Life(*data.draw(lives(*TRADE, *AROUND, *FLOWS, baskets=(basket,)))).desk, write)
+
+
 @every_life(*TRADE, *AROUND, *FLOWS)
 def test_the_same_inputs_give_the_same_outputs(desk: Desk) -> None:
     assert spoken(replayed(desk, lambda _desk, _position: None)) == spoken(desk)

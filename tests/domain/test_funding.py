@@ -7,7 +7,7 @@ import pytest
 from engine.domain.notices import FundingBooked
 from engine.domain.outputs import RebalanceTriggered, TokenReset
 from tests.desk import Desk, d, none, only
-from tests.domain.costs_scenes import halt, held, moment, rate, refused
+from tests.domain.costs_scenes import admitted, creates, halt, held, moment, rate, redeems, refused
 from tests.domain.scenes import DAY_S, NAME, near, values
 
 
@@ -240,3 +240,26 @@ def test_late_funding_of_a_closed_token_is_the_issuers() -> None:
     desk.clock(0)
     rate(desk, "0.0001", 0)
     assert values(desk[NAME].final_value, desk[NAME].cash) == (final, cash)
+
+
+def test_what_was_seeded_later_pays_nothing_for_before() -> None:
+    desk = held()
+    desk.quote(200, -600)
+    desk.token("LATER", 3, seed=100, fills="assumed")
+    booked = only(rate(desk, "0.0001", -900), FundingBooked)
+    assert [share.token for share in booked.shares] == [NAME]
+    assert desk["LATER"].cash == -20000
+
+
+def test_late_funding_of_a_series_that_ended_is_not_the_next_ones() -> None:
+    desk = held()
+    admitted(desk)
+    desk.quote(200, -1000)
+    redeems(desk, 100)
+    desk.quote(200, -900)
+    creates(desk, 10, 2000)
+    desk.quote(200, -800)
+    assert values(desk[NAME].series, desk[NAME].units) == (2, 10)
+    cash = desk[NAME].cash
+    rate(desk, "0.0001", -1200)
+    assert desk[NAME].cash == cash

@@ -160,3 +160,29 @@ def test_an_amount_dated_after_its_record_is_refused() -> None:
     desk = worked()
     desk.clock(-61)
     assert refused(paid(desk, 1, -60, appended=-62.001), "time_in_future")
+
+
+def test_what_was_seeded_later_pays_nothing_for_before() -> None:
+    desk = worked()
+    desk.quote(200, -150)
+    desk.token("LATER", 3, seed=100)
+    assert desk["LATER"].basket == 150
+    booked = only(paid(desk, 10, -180), FundingBooked)
+    assert {share.token: share.cash for share in booked.shares} == {NAME: d(-10)}
+    assert desk["LATER"].cash == -20000
+
+
+def test_nothing_is_shared_out_before_the_first_launch() -> None:
+    desk = worked()
+    booked = only(paid(desk, 10, -240), FundingBooked)
+    assert values(booked.shares, abs(booked.unshared), desk[NAME].cash) == ((), 10, -20000)
+
+
+def test_shares_of_an_amount_sum_to_it_whoever_comes_first() -> None:
+    desk = worked()
+    desk.token("AAA", 3, seed=0)
+    desk.token("HALF", 3, seed=50)
+    desk.clock(-60)
+    booked = only(paid(desk, 1, -60), FundingBooked)
+    assert sum(share.cash for share in booked.shares) == -1
+    assert desk[NAME].cash + desk["HALF"].cash == -30001

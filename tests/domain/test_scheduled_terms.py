@@ -3,7 +3,7 @@
 import pytest
 
 from engine.domain.commands import SetTokenTerms
-from engine.domain.notices import TermsScheduled
+from engine.domain.notices import TermsScheduled, UnitsMerged
 from engine.domain.outputs import (
     FillBooked,
     InputRefused,
@@ -16,8 +16,8 @@ from engine.domain.outputs import (
 )
 from engine.domain.terms import TokenTerms
 from tests.desk import Desk, d, none, only
-from tests.domain.costs_scenes import WHO, halt, held, moment, refused, resettled, retermed
-from tests.domain.scenes import DAY_S, EXACTLY, NAME, near, spaced, values
+from tests.domain.costs_scenes import WHO, halt, held, merge, moment, refused, resettled, retermed
+from tests.domain.scenes import DAY_S, EXACTLY, NAME, near, spaced, values, worked
 
 
 def test_terms_of_the_future_are_scheduled_and_come_at_their_time() -> None:
@@ -187,3 +187,20 @@ def test_a_term_scheduled_for_a_halt_comes_in_it() -> None:
     said = desk.quote(168, -60)
     only(said, TokenTermsChanged)
     none(said, RebalanceTriggered)
+
+
+def test_units_merged_by_the_floor_do_not_undo_scheduled_terms() -> None:
+    desk = worked(token={"nav_floor": d(90), "floor_merge": 5})
+    retermed(desk, at=3600, max_leverage=d("3.5"))
+    desk.quote(190, -1)
+    only(desk.clock(0), UnitsMerged)
+    said = desk.clock(3600)
+    none(said, InputRefused)
+    only(said, TokenTermsChanged)
+    assert desk[NAME].terms.max_leverage == d("3.5")
+
+
+def test_a_merge_cannot_take_a_version_that_is_scheduled() -> None:
+    desk = worked()
+    retermed(desk, at=-60, version=9)
+    assert refused(merge(desk, 10, version=9), "terms_version_not_newer")
