@@ -8,11 +8,14 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.domain.commands import Entitlement, SetParticipant
+from engine.domain.book import Book
+from engine.domain.commands import Entitlement, SetParticipant, WindDownToken
 from engine.domain.inputs import Position
 from engine.domain.numbers import text
 from engine.domain.outputs import OrderSent
 from engine.domain.requests import SettlementConfirmed
+from engine.domain.state import Market, record_name
+from engine.wire.states import decode_record, encode_record
 from tests.desk import Desk, d
 from tests.domain import costs_scenes as scenes
 
@@ -57,6 +60,8 @@ FLOWS = [
     st.tuples(st.just("redeem"), TOKEN, st.integers(1, 40)),
     st.tuples(st.just("create"), TOKEN, st.integers(1, 9)),
     st.tuples(st.just("creations"), TOKEN, FLAG),
+    st.tuples(st.just("caps"), st.sampled_from([5, 20])),
+    st.tuples(st.just("wind_down"), TOKEN, st.sampled_from([50.0, 90_000.0])),
 ]
 TERMS = st.fixed_dictionaries(
     {
@@ -166,6 +171,13 @@ class Life:
     def market(self, token: str, of: str) -> None:
         scenes.market_quote(self.desk, d(of) * 100, d(of) * 101, self.time, self.desk.version, token)
 
+    def caps(self, units: int) -> None:
+        entitled = tuple(Entitlement(name, d(units), d(2 * units), d(50)) for name in TOKENS if self.listed(name))
+        self.desk.feed(SetParticipant("TAO", "AP", active=True, entitlements=entitled, **scenes.WHO))
+
+    def wind_down(self, token: str, later: float) -> None:
+        self.desk.feed(WindDownToken("TAO", token, scenes.moment(self.time + later), **scenes.WHO))
+
     def redeem(self, token: str, units: int) -> None:
         self.requests += 1
         scenes.redeems(self.desk, units, f"R{self.requests}", token)
@@ -212,6 +224,14 @@ def replayed(desk: Desk, before_each: Callable[[Desk, Position], None]) -> Desk:
             before_each(again, position)
         again.feed(said, appended=position.appended)
     return again
+
+
+def rebuilt(desk: Desk, _: Position | None = None) -> None:
+    """The book as a restart finds it: read back from the bytes of its records."""
+    assert desk.book is not None
+    records = [decode_record(record_name(record), encode_record(record)) for record in desk.book.records()]
+    [market] = [record for record in records if isinstance(record, Market)]
+    desk.book = Book(market, [record for record in records if not isinstance(record, Market)])
 
 
 def spoken(desk: Desk) -> str:

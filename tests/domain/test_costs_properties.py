@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.domain.book import Book
 from engine.domain.inputs import Position
 from engine.domain.notices import (
     DayAttributed,
@@ -30,10 +29,22 @@ from engine.domain.outputs import (
     TokenTerminated,
     WantsCrossed,
 )
-from engine.domain.state import Market, record_name
-from engine.wire.states import decode_record, encode_record
+from engine.domain.state import record_name
+from engine.wire.states import encode_record
 from tests.desk import Desk, d
-from tests.domain.costs_life import AROUND, EXAMPLES, FLOWS, TRADE, Life, every_life, lives, replayed, spoken, total
+from tests.domain.costs_life import (
+    AROUND,
+    EXAMPLES,
+    FLOWS,
+    TRADE,
+    Life,
+    every_life,
+    lives,
+    rebuilt,
+    replayed,
+    spoken,
+    total,
+)
 from tests.domain.costs_scenes import is_exact
 from tests.domain.scenes import near
 from tests.walk import Walk
@@ -152,14 +163,6 @@ def test_sequences_are_gapless_per_topic_and_key(desk: Desk) -> None:
         numbers.setdefault((output.body.stream, output.key), []).append(output.sequence)
     for sequence in numbers.values():
         assert all(second == first + 1 for first, second in pairwise(sequence))
-
-
-def rebuilt(desk: Desk, _: Position) -> None:
-    """The book as a restart finds it: read back from the bytes of its records."""
-    assert desk.book is not None
-    records = [decode_record(record_name(record), encode_record(record)) for record in desk.book.records()]
-    [market] = [record for record in records if isinstance(record, Market)]
-    desk.book = Book(market, [record for record in records if not isinstance(record, Market)])
 
 
 @pytest.mark.parametrize("basket", ["perpetual", "spot"])
