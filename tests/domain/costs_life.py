@@ -84,14 +84,14 @@ class Life:
     def __init__(self, terms: dict[str, Any], tokens: list[tuple[str, int, str, str]], actions: list[Action]) -> None:
         self.desk = Desk.open(**terms)
         self.time, self.price, self.requests = -4_000.0, d(100), 0
-        entitled = tuple(Entitlement(name) for name in TOKENS)
-        self.desk.feed(SetParticipant("TAO", "AP", active=True, entitlements=entitled, **scenes.WHO))
         for number, (multiplier, seed, fills, kind) in enumerate(tokens):
             self.quote(1.0, "1.025", "ab")
             self.desk.token(
                 TOKENS[number], multiplier, seed=seed, fills=fills, basket_kind=kind, yearly_fee=d("0.1"),
                 loan_rate=d("0.2"), nav_floor=d(60),
             )  # fmt: skip
+        entitled = tuple(Entitlement(name) for name in TOKENS if self.listed(name))
+        self.desk.feed(SetParticipant("TAO", "AP", active=True, entitlements=entitled, **scenes.WHO))
         for kind, *rest in actions:
             getattr(self, kind)(*rest)
 
