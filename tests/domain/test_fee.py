@@ -118,7 +118,7 @@ def test_it_is_paid_before_units_are_merged() -> None:
 
 
 def test_two_days_of_a_halted_token_are_paid_at_its_late_reset() -> None:
-    desk = feed()
+    desk = feed(publication_interval_s=1)
     halt(desk)
     desk.quote(200, -1)
     desk.clock(0)
