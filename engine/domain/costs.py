@@ -80,6 +80,8 @@ def take_funding(book: Book, given: FundingObserved | FundingPaid) -> Refusal | 
     market = book.market
     if key in market.fundings:
         return "duplicate_funding"
+    if not rate and all(token.terms.fills == "assumed" for token in book.tokens.values()):
+        return "funding_amount_not_assumed"
     if market.time is None or given.time > book.now:
         if len(market.pending_funding) >= MAX_PENDING:
             return "too_many_requests"

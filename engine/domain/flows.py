@@ -69,7 +69,7 @@ def _join(book: Book, token: Token, request: Request, price: Decimal) -> None:
         charge = _charge(request.want, price, book.market.terms)
     basket, cash, paid, fee = _brought(request, units, value, price, terms)
     if paid + charge + fee > request.delivered:
-        units = whole_lots(units * max(ZERO, request.delivered) / (paid + charge + fee), terms.creation_unit)
+        units = whole_lots(units * max(ZERO, request.delivered - charge) / (paid + fee), terms.creation_unit)
         basket, cash, paid, fee = _brought(request, units, value, price, terms)
     if units != wanted:
         count(book, request, units - wanted)

@@ -203,11 +203,13 @@ def test_below_a_nav_floor_units_are_merged_at_the_reset(floor: object, merged: 
         assert near(desk[NAME].benchmark, 425)
 
 
-def test_the_floor_moves_along_with_an_automatic_merge() -> None:
+def test_an_automatic_merge_leaves_the_floor_where_it_is_and_is_not_made_again() -> None:
     desk = worked(token={"nav_floor": d(90), "floor_merge": 5})
     desk.quote(190, -1)
     only(desk.clock(0), UnitsMerged)
-    assert desk[NAME].nav_floor == 450
+    assert desk[NAME].nav_floor == 90
+    desk.quote(190, DAY_S - 1)
+    none(desk.clock(DAY_S), UnitsMerged)
 
 
 def test_the_floor_is_not_looked_at_between_resets() -> None:

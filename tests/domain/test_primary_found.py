@@ -1,4 +1,4 @@
-"""What the specification asks for and the core did not do when these were written."""
+"""Rules of the primary market that were broken once, found by tests written from the specification alone."""
 
 from engine.domain.addresses import is_evm
 from engine.domain.outputs import OrderSent
