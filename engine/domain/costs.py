@@ -75,26 +75,31 @@ def move(book: Book, account: Account, quantity: Decimal, cash: Decimal) -> None
 
 def take_funding(book: Book, given: FundingObserved | FundingPaid) -> Refusal | None:
     """A venue's rate or what it took: booked when its time has come, late if it had come before. Never twice."""
-    rate = isinstance(given, FundingObserved)
-    key = f"{'rate' if rate else 'paid'}/{given.venue}/{given.time}"
+    market = book.market
+    key = f"{given.type}/{given.venue}/{given.time}"
+    ahead = market.time is None or given.time > book.now
+    refusal = _funding_refusal(book, given, key, ahead=ahead)
+    if refusal is not None:
+        return refusal
+    _remember(book, key, given.time)
+    if ahead:
+        market.pending_funding.append(given)
+    else:
+        book_funding(book, given, _past_price(book, given.time))
+    return None
+
+
+def _funding_refusal(book: Book, given: FundingObserved | FundingPaid, key: str, *, ahead: bool) -> Refusal | None:
     market = book.market
     if key in market.fundings:
         return "duplicate_funding"
-    if not rate and all(token.terms.fills == "assumed" for token in book.tokens.values()):
+    if isinstance(given, FundingPaid) and all(token.terms.fills == "assumed" for token in book.tokens.values()):
         return "funding_amount_not_assumed"
-    if market.time is None or given.time > book.now:
-        if len(market.pending_funding) >= MAX_PENDING:
-            return "too_many_requests"
-        _remember(book, key, given.time)
-        market.pending_funding.append(given)
-        return None
+    if ahead:
+        return "too_many_requests" if len(market.pending_funding) >= MAX_PENDING else None
     if given.time < book.now - market.terms.late_funding_h * HOUR or not market.terms.late_funding_h:
         return "funding_too_late"
-    if rate and given.time % MINUTE:
-        return "funding_off_minute"
-    _remember(book, key, given.time)
-    book_funding(book, given, _past_price(book, given.time))
-    return None
+    return "funding_off_minute" if isinstance(given, FundingObserved) and given.time % MINUTE else None
 
 
 def book_funding(book: Book, given: FundingObserved | FundingPaid, price: Decimal | None) -> None:

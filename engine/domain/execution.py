@@ -46,7 +46,7 @@ def close_terminated(book: Book, price: Decimal) -> None:
         final_value = paid_out(max(ZERO, token.cash) / token.units)
         shortfall = max(ZERO, -token.cash)
         book.market.issuer_basket += rest
-        book.market.issuer_cash += token.cash - worth - final_value * token.units
+        book.market.issuer_cash += token.cash - worth - money(final_value * token.units)
         book.emit(TokenClosed(book.market.underlying, token.token, token.units, final_value, shortfall))
         book.emit(close_day(token, book.market, final_value, price))
         token.status, token.final_value, token.shortfall = "closed", final_value, shortfall

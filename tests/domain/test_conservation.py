@@ -10,7 +10,7 @@ from engine.domain.events import Body
 from engine.domain.inputs import Input
 from engine.domain.machine import step
 from engine.domain.notices import FeePaid, FundingBooked, UnitsMerged
-from engine.domain.numbers import ZERO, exact
+from engine.domain.numbers import ZERO, exact, money
 from engine.domain.outputs import FillBooked, OrderSent, TokenClosed, TokenLaunched, WantsCrossed
 from engine.domain.primary_events import RequestReturned, RequestSettled, RequestStruck, UnitsCreated
 from engine.domain.requests import CashDelivered
@@ -54,7 +54,7 @@ def moved(body: Body) -> tuple[Decimal, Decimal]:
         case FeePaid():
             return ZERO, -body.interest
         case TokenClosed():
-            return ZERO, -body.units * body.final_value
+            return ZERO, -money(body.units * body.final_value)
         case RequestSettled():
             return ZERO, -body.cash
         case RequestReturned(flow="creation"):
