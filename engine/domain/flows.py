@@ -13,7 +13,7 @@ from engine.domain.launch import launch
 from engine.domain.netting import sendable
 from engine.domain.numbers import ONE, ZERO, money, paid_in, paid_out, toward_zero, whole_lots
 from engine.domain.primary import count, give_back, settle
-from engine.domain.primary_events import Returned, SettlementInstructed, UnitsCreated, UnitsRedeemed
+from engine.domain.primary_events import RestReturned, Returned, SettlementInstructed, UnitsCreated, UnitsRedeemed
 from engine.domain.sight import Sight
 from engine.domain.state import Request, Token
 from engine.domain.terms import TokenTerms, UnderlyingTerms
@@ -177,11 +177,15 @@ def _leave_rest(book: Book, token: Token, request: Request, price: Decimal) -> D
     charge = _charge(request.want, price, book.market.terms)
     cash = paid_out(rest * price) - charge
     move(book, request, -rest, cash)
-    if token.status == "live":
-        move(book, token, rest, -cash)
-    else:
+    to_issuer = token.status != "live"
+    if to_issuer:
         book.market.issuer_basket += rest
         book.market.issuer_cash -= cash
+    else:
+        move(book, token, rest, -cash)
+    if request.flow == "creation":
+        underlying, name = book.market.underlying, request.request_id
+        book.emit(RestReturned(underlying, name, token.token, rest, cash, charge, to_issuer))
     return charge
 
 

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from engine.domain.book import Book
+from engine.domain.capacity import room
 from engine.domain.costs import nav
 from engine.domain.inputs import TokenQuoteObserved
 from engine.domain.instants import SECOND
@@ -110,7 +111,7 @@ def _invite(book: Book, token: Token, flow: Flow, at: Premium) -> None:
         return
     if book.now - since < token.terms.premium_persist_s * SECOND:
         return
-    units = _size(book, token, flow, name)
+    units = _size(book, token, flow, name, at)
     if not units:
         return
     identity = f"{token.token}-{book.position.offset}-{len(book.outputs)}"
@@ -126,7 +127,7 @@ def _invite(book: Book, token: Token, flow: Flow, at: Premium) -> None:
     book.emit(kind(underlying, identity, token.token, name, units, money(strayed), value, expires))
 
 
-def _size(book: Book, token: Token, flow: Flow, name: str) -> Decimal:
+def _size(book: Book, token: Token, flow: Flow, name: str, at: Premium) -> Decimal:
     participant, quote = book.participants.get(name), token.quote
     allowed = None if participant is None or not participant.active else participant.entitlements.get(token.token)
     if participant is None or allowed is None or quote is None:
@@ -141,6 +142,9 @@ def _size(book: Book, token: Token, flow: Flow, name: str) -> Decimal:
         limits.append(allowed.per_day - tally.today)
     if allowed.in_total is not None:
         limits.append(allowed.in_total - tally.total)
+    left = room(book, token) if flow == "creation" else None
+    if left is not None:
+        limits.append(left / at.nav)
     if flow == "redemption":
         limits.append(token.units - sum((each.units for each in book.redemptions_of(token)), ZERO))
     return max(ZERO, whole_lots(min(limits), token.terms.creation_unit))

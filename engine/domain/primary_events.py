@@ -153,6 +153,24 @@ class UnitsRedeemed:
 
 
 @dataclass(frozen=True, slots=True)
+class RestReturned:
+    """A rest a creation could not sell again, too small to trade: its token or the issuer took it at the index price.
+
+    The flow got `cash` for it, the charge of a trade already taken off.
+    """
+
+    underlying: Name
+    request_id: Reference
+    token: Name
+    basket: Amount
+    cash: Amount
+    charge: Amount
+    to_issuer: bool
+    type: Literal["rest_returned"] = "rest_returned"
+    stream: ClassVar[Stream] = "events"
+
+
+@dataclass(frozen=True, slots=True)
 class SettlementInstructed:
     """Hedged: send units or cash to this address and confirm."""
 
@@ -275,6 +293,7 @@ PrimaryEvent: TypeAlias = (
     | RequestStruck
     | UnitsCreated
     | UnitsRedeemed
+    | RestReturned
     | SettlementInstructed
     | RequestSettled
     | RequestReturned

@@ -28,7 +28,8 @@ Undecodable: TypeAlias = Literal[
 
 _input: TypeAdapter[Input] = TypeAdapter(Input)
 _body: TypeAdapter[Body] = TypeAdapter(Annotated[Body, Field(discriminator="type")])
-_ENVELOPE = ("id", "sequence", "time", "cause", "rules")
+_ENVELOPE_ORDER = ("id", "sequence", "time", "cause", "rules")
+_ENVELOPE = frozenset(_ENVELOPE_ORDER)
 
 
 class DecodeError(Exception):
@@ -144,5 +145,7 @@ def decode_output(value: bytes) -> Event:
     Raises ValueError for bytes that are no output.
     """
     fields: dict[str, Any] = json.loads(value)
-    identity, sequence, time, cause, rules = (fields.pop(name) for name in _ENVELOPE)
+    if not isinstance(fields, dict) or not fields.keys() >= _ENVELOPE:
+        raise ValueError("no output: a part of the envelope is missing")
+    identity, sequence, time, cause, rules = (fields.pop(name) for name in _ENVELOPE_ORDER)
     return Event(identity, sequence, parse_instant(time), cause, rules, _body.validate_python(fields))
