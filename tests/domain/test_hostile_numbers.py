@@ -78,9 +78,12 @@ def test_what_was_written_can_be_read(inputs: list[Input]) -> None:
         decode_output(output.value)
 
 
+PLACES = st.integers(0, 40)
 PRICES = st.one_of(
     st.sampled_from([TINY, HUGE, "0.000000000001", "1", "100"]),
-    st.builds(lambda digits, places: str(Decimal(digits).scaleb(-places)), st.integers(1, 10**15 - 1), st.integers(0, 40)),
+    st.builds(
+        lambda digits, places: str(Decimal(digits).scaleb(-places)), st.integers(1, 10**15 - 1), st.integers(0, 40)
+    ),
 ).map(lambda text: format(Decimal(text), "f"))
 
 

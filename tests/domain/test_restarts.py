@@ -7,12 +7,12 @@ import pytest
 
 from engine.domain.events import Body
 from engine.domain.notices import UnitsMerged
-from engine.domain.outputs import InputRefused
+from engine.domain.outputs import InputRefused, OrderSent, TokenClosed
 from engine.domain.primary_events import RequestRefused
 from tests.desk import Desk, d, only
 from tests.domain.costs_life import rebuilt
 from tests.domain.costs_scenes import admitted, asks_to_redeem, creates, held, merge, resettled
-from tests.domain.scenes import kinds, worked
+from tests.domain.scenes import kinds, launched, worked
 
 Act = Callable[[Desk], list[Body]]
 
@@ -79,4 +79,11 @@ def test_a_split_never_makes_caps_that_cannot_be_read_back() -> None:
     desk = held()
     admitted(desk, in_total=d(999_999_999_999_999))
     merge(desk, "0.1")
+    rebuilt(desk)
+
+
+def test_a_token_closed_with_parts_of_units_can_be_read_back() -> None:
+    desk = launched(3, nav=60, price=180, seed=d("7.123456789"), token={"max_leverage": "none"}, lot=d(0))
+    order = only(desk.quote(120, -100), OrderSent)
+    only(desk.fill(order, order.quantity, 130, commission="0.777"), TokenClosed)
     rebuilt(desk)
