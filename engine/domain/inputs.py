@@ -4,7 +4,7 @@ There is one log of them per partition, keyed by underlying; their order there i
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal, NamedTuple, TypeAlias
 
 from pydantic import Field
 
@@ -22,6 +22,7 @@ from engine.domain.fields import (
     Units,
     Words,
 )
+from engine.domain.instants import Instant
 from engine.domain.requests import ForkClaimed, Primary
 
 
@@ -165,10 +166,9 @@ Input: TypeAlias = Annotated[
 """Everything the core takes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(NamedTuple):
     """Where an input stands in its log. `appended` is the log's own time, None where there is no log."""
 
     partition: int
     offset: int
-    appended: Moment | None = None
+    appended: Instant | None = None

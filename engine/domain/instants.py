@@ -5,6 +5,7 @@ cannot be naive.
 """
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import TypeAlias
 
 Instant: TypeAlias = int
@@ -35,6 +36,7 @@ def parse_instant(rfc3339: str) -> Instant:
     return instant
 
 
+@lru_cache(4_096)
 def format_instant(instant: Instant) -> str:
     """The canonical RFC 3339 text in UTC: no fraction, milliseconds, or microseconds, whichever is exact."""
     whole, micros = divmod(instant, SECOND)

@@ -108,24 +108,27 @@ def step(book: Book, given: Input, position: Position) -> list[Output]:
             _refuse(book, given, refusal)
             return outputs
         advance(book, given.time)
-    early = isinstance(given, DATED) and _is_early(given.time, position)
-    refusal = "time_in_future" if early else _take(book, given)
+        refusal = _take(book, given)
+    else:
+        early = isinstance(given, DATED) and _is_early(given.time, position)
+        refusal = "time_in_future" if early else _take(book, given)
     if refusal is not None:
         _refuse(book, given, refusal)
 
-    usable = book.rule.usable(book.mids.values(), book.now)
-    counted = book.rule.counted(usable)
-    price = book.rule.price(counted)
+    market, rule, now = book.market, book.rule, book.now
+    usable = rule.usable(book.mids.values(), now)
+    counted = rule.counted(usable)
+    price = rule.price(counted)
     if (
         timed
+        and now < book.due
         and isinstance(price, Decimal)
         and book.low < price < book.high
-        and book.now < book.due
-        and book.market.no_index is None
-        and book.market.price is not None
+        and market.no_index is None
+        and market.price is not None
         and not book.stale
     ):
-        book.market.note_price(price)
+        market.note_price(price)
         return outputs
     _act(book, usable, counted, price)
     return outputs

@@ -6,20 +6,22 @@ lane is thrown away with its state and its producer, and opened again from the l
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
+from typing import NamedTuple
 
 import structlog
 from redis.asyncio import Redis
 
+from engine.domain.outputs import NavPublished
 from engine.log.port import Entry, FencedError, Log, LogError, Reader, Record, Transactor
-from engine.runtime.partition import InputRecord, OutputRecord, Partition
+from engine.runtime.partition import OutputRecord, Partition
 from engine.runtime.recovery import Recovered, lane_identity, recover
 from engine.runtime.view import View
 from engine.runtime.viewer import Viewer
-from engine.wire.states import CHECKPOINT_KEY, encode_checkpoint
+from engine.wire.states import CHECKPOINT_KEY, Checkpoint, encode_checkpoint
 from engine.wire.topics import INPUTS, STATES
 
 _log = structlog.get_logger("levtao.lane")
@@ -41,7 +43,7 @@ class LaneSettings:
     max_read: int = 2_000
     max_outputs: int = 20_000
     """A batch is committed when it has so many outputs, though more inputs wait."""
-    slice: int = 20
+    slice: int = 100
     """Inputs taken between two looks at the clock."""
     slice_outputs: int = 1_000
     """A slice ends with the input that brings so many outputs: ten thousand tokens published are a second's work."""
@@ -56,6 +58,15 @@ class LaneSettings:
     stop_deadline_s: float = 4.0
     dead_letter_limit: int = 100
     dead_letter_window: int = 10_000
+
+
+class Batch(NamedTuple):
+    """What one transaction holds, and what the view is told of it."""
+
+    entries: Mapping[str, Sequence[Entry]]
+    changes: Mapping[str, bytes | None]
+    navs: Mapping[str, NavPublished]
+    checkpoint: Checkpoint
 
 
 class Lane:
@@ -136,19 +147,25 @@ class Lane:
             )
 
     async def _run(self, partition: Partition, reader: Reader, transactor: Transactor, viewer: Viewer | None) -> None:
+        """Decide the next batch while the last one commits; what was decided on a commit that failed is thrown away."""
         settings = self.settings
-        committed = self.clock()
+        batched = self.clock()
         records: Sequence[Record] = ()
-        while not self._stopping.is_set() and not partition.flooded:
-            if not records:
-                records = await reader.read(settings.max_read, settings.read_wait_s)
-            outputs, records = await self._apply(partition, records)
-            self.last_progress = self.clock()
-            waiting = partition.next_offset - partition.checkpoint.next_offset
-            overdue = self.last_progress - committed >= settings.commit_after_s
-            if outputs or waiting >= settings.commit_after_inputs or (waiting and overdue):
-                await self._commit(partition, outputs, transactor, viewer)
-                committed = self.clock()
+        commit: asyncio.Task[None] | None = None
+        async with asyncio.TaskGroup() as tasks:
+            while not self._stopping.is_set() and not partition.flooded:
+                if not records:
+                    records = await reader.read(settings.max_read, settings.read_wait_s)
+                outputs, records = await self._apply(partition, records)
+                self.last_progress = self.clock()
+                waiting = partition.next_offset - partition.checkpoint.next_offset
+                overdue = self.last_progress - batched >= settings.commit_after_s
+                if outputs or waiting >= settings.commit_after_inputs or (waiting and overdue):
+                    batch = _batch(partition, outputs)
+                    batched = self.last_progress
+                    if commit is not None:
+                        await commit
+                    commit = tasks.create_task(self._commit(batch, transactor, viewer))
         if partition.flooded:
             raise DeadLetterFloodError(
                 f"{INPUTS.name}/{self.number}: too many inputs are undecodable, the next at offset "
@@ -164,8 +181,7 @@ class Lane:
         since = self.clock()
         first, taken = partition.next_offset, 0
         while taken < len(records):
-            some = [InputRecord(*record[:4]) for record in records[taken : taken + settings.slice]]
-            outputs += partition.apply(some, settings.slice_outputs)
+            outputs += partition.apply(records[taken : taken + settings.slice], settings.slice_outputs)
             taken = partition.next_offset - first
             if partition.flooded or len(outputs) >= settings.max_outputs:
                 return outputs, records[taken:]
@@ -174,22 +190,24 @@ class Lane:
                 since = self.clock()
         return outputs, ()
 
-    async def _commit(
-        self, partition: Partition, outputs: Sequence[OutputRecord], transactor: Transactor, viewer: Viewer | None
-    ) -> None:
+    async def _commit(self, batch: Batch, transactor: Transactor, viewer: Viewer | None) -> None:
         """One transaction: outputs, changed records, checkpoint; then the view hears of it."""
-        batches: dict[str, list[Entry]] = defaultdict(list)
-        for topic, key, value, headers, timestamp_ms in outputs:
-            batches[topic].append(Entry(key, value, headers, timestamp_ms))
-        changes = partition.changes()
-        checkpoint = partition.checkpoint
-        states = [Entry(name.encode(), value) for name, value in changes.items()]
-        batches[STATES.name] = [*states, Entry(CHECKPOINT_KEY.encode(), encode_checkpoint(checkpoint))]
-        offsets = await transactor.commit(self.number, batches)
-        self.next_offset = checkpoint.next_offset
-        navs, partition.navs = partition.navs, {}
+        offsets = await transactor.commit(self.number, batch.entries)
+        self.next_offset = batch.checkpoint.next_offset
         if viewer is not None:
-            viewer.push(changes, navs, checkpoint, offsets[STATES.name])
+            viewer.push(batch.changes, batch.navs, batch.checkpoint, offsets[STATES.name])
+
+
+def _batch(partition: Partition, outputs: Sequence[OutputRecord]) -> Batch:
+    """Everything that followed since the last batch."""
+    entries: dict[str, list[Entry]] = defaultdict(list)
+    for topic, key, value, headers, timestamp_ms in outputs:
+        entries[topic].append(Entry(key, value, headers, timestamp_ms))
+    changes = partition.changes()
+    states = [Entry(name.encode(), value) for name, value in changes.items()]
+    entries[STATES.name] = [*states, Entry(CHECKPOINT_KEY.encode(), encode_checkpoint(partition.checkpoint))]
+    navs, partition.navs = partition.navs, {}
+    return Batch(entries, changes, navs, partition.checkpoint)
 
 
 def _reasons(group: BaseExceptionGroup[Exception]) -> str:

@@ -3,7 +3,7 @@
 import json
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from engine.domain.book import Book
 from engine.domain.commands import SetTokenTerms, SetUnderlyingTerms
@@ -31,8 +31,28 @@ class HoleError(ValueError):
     """An input is missing in the log: somebody other than a plain producer wrote to it."""
 
 
-class InputRecord(NamedTuple):
+class Logged(Protocol):
     """A record of the input log. The timestamp is when it was appended; None where there is no log, in a scenario."""
+
+    @property
+    def offset(self) -> int:
+        """Its place."""
+
+    @property
+    def timestamp_ms(self) -> int | None:
+        """When it was appended."""
+
+    @property
+    def key(self) -> bytes | None:
+        """The underlying."""
+
+    @property
+    def value(self) -> bytes | None:
+        """The input."""
+
+
+class InputRecord(NamedTuple):
+    """A record of inputs that are not read from a log."""
 
     offset: int
     timestamp_ms: int | None
@@ -95,7 +115,7 @@ class Partition:
         """The offset of the next input."""
         return self._next
 
-    def apply(self, records: Iterable[InputRecord], enough: int | None = None) -> list[OutputRecord]:
+    def apply(self, records: Iterable[Logged], enough: int | None = None) -> list[OutputRecord]:
         """Take inputs in order and return what came of them. Offsets have no holes: HoleError if they do.
 
         Stops before a dead letter that would be one too many; `flooded` says so. Stops as well after the input that
@@ -187,7 +207,7 @@ class Partition:
                     raise DecodeError("token_of_another_underlying", f"{given.token} is listed on {owner}")
         return book
 
-    def _bury(self, record: InputRecord, position: Position, error: DecodeError) -> OutputRecord:
+    def _bury(self, record: Logged, position: Position, error: DecodeError) -> OutputRecord:
         self._dead_count += 1
         self._dead = [*self._dead, record.offset][-self.dead_letter_limit[0] :]
         value = record.value or b""

@@ -13,7 +13,7 @@ from time import monotonic
 
 from engine.domain.outputs import NavPublished
 from engine.log.port import Log, Reader, Record
-from engine.runtime.partition import InputRecord, OutputRecord, Partition
+from engine.runtime.partition import OutputRecord, Partition
 from engine.runtime.recovery import NotProvisionedError
 from engine.runtime.view import FullSnapshot, View, shown_fields
 from engine.wire.states import CHECKPOINT_KEY, Checkpoint, decode_checkpoint
@@ -65,7 +65,7 @@ async def verify(log: Log, view: View | None, number: int, on_inputs: Callable[[
                 records = await inputs.read(min(READ_RECORDS, stop - partition.next_offset), READ_WAIT_S)
                 if not records and await inputs.end() < stop:
                     raise DifferenceError(f"{INPUTS.name}/{number} ends before input {stop}, which was taken")
-                for implied in partition.apply([InputRecord(*record[:4]) for record in records]):
+                for implied in partition.apply(records):
                     await topics[implied.topic].expect(implied)
                     done.outputs[implied.topic] += 1
                 navs |= partition.navs

@@ -6,6 +6,7 @@ the lane nothing and the memory of one copy of the records. After any doubt the 
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import structlog
@@ -15,6 +16,8 @@ from engine.runtime.view import View, ViewError
 from engine.wire.states import Checkpoint
 
 BACKOFF_S = 0.5
+EVERY_S = 0.2
+"""Time from one write to the next: what is committed between is written once, as it is then."""
 
 _log = structlog.get_logger("levtao.view")
 
@@ -33,7 +36,7 @@ class Viewer:
     _changed: dict[str, bytes | None] = field(default_factory=dict)
     _navs: dict[str, NavPublished] = field(default_factory=dict)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
-    _stopping: bool = False
+    _stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
         """Ask for the first write unless the view is up to date."""
@@ -68,16 +71,19 @@ class Viewer:
 
         A flag, since redis-py now and then swallows the cancellation of a call; each call has a time-out of its own.
         """
-        self._stopping = True
+        self._stopping.set()
         self._wake.set()
 
     async def run(self) -> None:
         """Write whatever is handed over, until stopped."""
-        while not self._stopping:
+        while not self._stopping.is_set():
             await self._wake.wait()
             self._wake.clear()
             if self.behind:
                 await self._write()
+                await self._pause(EVERY_S)
+        if self.behind:
+            await self._write()
 
     async def _write(self) -> None:
         """Write what is there; after a failure wait a little, so that a lost Redis is not hammered."""
@@ -90,7 +96,7 @@ class Viewer:
             self.failures += 1
             self._again()
             _log.warning("view_write_failed", reason=str(error))
-            await self._back_off()
+            await self._pause(BACKOFF_S)
             return
         if taken:
             self.onto = checkpoint.next_offset
@@ -99,11 +105,13 @@ class Viewer:
         refused_full = self.onto is None
         self._again()
         if refused_full:
-            await self._back_off()
+            await self._pause(BACKOFF_S)
 
-    async def _back_off(self) -> None:
-        if not self._stopping:
-            await asyncio.sleep(BACKOFF_S)
+    async def _pause(self, pause_s: float) -> None:
+        """Wait, unless stopping."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(pause_s):
+                await self._stopping.wait()
 
     def _again(self) -> None:
         self.onto = None

@@ -9,7 +9,8 @@ from pydantic import Field, TypeAdapter, ValidationError
 from engine.domain.events import Body, Output
 from engine.domain.inputs import Input, Position
 from engine.domain.instants import Instant, format_instant, parse_instant
-from engine.domain.outputs import RULES_VERSION
+from engine.domain.outputs import RULES_VERSION, NavPublished
+from engine.wire.navs import NavEncoder
 from engine.wire.topics import INPUTS
 
 MAX_INPUT_BYTES = 1 << 16
@@ -28,6 +29,7 @@ Undecodable: TypeAlias = Literal[
 
 _input: TypeAdapter[Input] = TypeAdapter(Input)
 _body: TypeAdapter[Body] = TypeAdapter(Annotated[Body, Field(discriminator="type")])
+_navs = NavEncoder()
 _ENVELOPE_ORDER = ("id", "sequence", "time", "cause", "rules")
 _ENVELOPE = frozenset(_ENVELOPE_ORDER)
 
@@ -116,8 +118,11 @@ def encode_outputs(outputs: list[Output], position: Position) -> list[Encoded]:
             f'{{"type":"{body.type}","id":"{identity}","sequence":{sequence},"time":"{time}",'
             f'"cause":"{cause}","rules":"{RULES_VERSION}",'
         )
-        rest = _body.dump_json(body)
-        value = head.encode() + rest[1 : -len(f',"type":"{body.type}"}}')] + b"}"
+        if isinstance(body, NavPublished):
+            value = f"{head}{_navs.encode(body)}}}".encode()
+        else:
+            rest = _body.dump_json(body)
+            value = head.encode() + rest[1 : -len(f',"type":"{body.type}"}}')] + b"}"
         headers = cloud_headers(identity, body.type, position, key, time)
         encoded.append(Encoded(key.encode(), value, headers))
     return encoded
