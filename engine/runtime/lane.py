@@ -211,7 +211,7 @@ def _batch(partition: Partition, outputs: Sequence[OutputRecord]) -> Batch:
 
 
 def _reasons(group: BaseExceptionGroup[Exception]) -> str:
-    return "; ".join(str(error) or repr(error) for error in group.exceptions)
+    return "; ".join(dict.fromkeys(str(error) or repr(error) for error in group.exceptions))
 
 
 def _viewer(view: View, recovered: Recovered) -> Viewer:

@@ -35,7 +35,8 @@ def test_what_stands_still_is_told_anew_when_any_of_it_changes() -> None:
     encoder, nav = NavEncoder(), published(3)[-1]
     encoder.encode(nav)
     for name in STANDING:
-        changed = replace(nav, **{name: Decimal("12.5")})
+        change: dict[str, Any] = {name: Decimal("12.5")}
+        changed = replace(nav, **change)
         assert json.loads("{" + encoder.encode(changed) + "}")[name] == "12.5"
         assert json.loads("{" + encoder.encode(nav) + "}") == by_pydantic(nav)
 
