@@ -75,7 +75,7 @@ def _strike(book: Book, token: Token, request: Request, price: Decimal) -> None:
     value = nav(token, price, book.now) if token.units else token.initial_nav
     if request.cash_offered is not None:
         cost = value * (ONE + token.terms.creation_fee + token.terms.buffer)
-        units = whole_lots(request.cash_offered / cost, token.terms.creation_unit)
+        units = whole_lots(request.cash_offered / cost, token.terms.creation_unit) if cost > ZERO else ZERO
         count(book, request, units - request.units)
         request.units = units
     if not request.units:

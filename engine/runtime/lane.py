@@ -6,7 +6,7 @@ lane is thrown away with its state and its producer, and opened again from the l
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
@@ -211,7 +211,16 @@ def _batch(partition: Partition, outputs: Sequence[OutputRecord]) -> Batch:
 
 
 def _reasons(group: BaseExceptionGroup[Exception]) -> str:
-    return "; ".join(dict.fromkeys(str(error) or repr(error) for error in group.exceptions))
+    """What is wrong, each reason once."""
+    return "; ".join(dict.fromkeys(str(error) or repr(error) for error in _leaves(group)))
+
+
+def _leaves(group: BaseExceptionGroup[Exception]) -> Iterator[Exception]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error
 
 
 def _viewer(view: View, recovered: Recovered) -> Viewer:
