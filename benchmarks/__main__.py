@@ -4,12 +4,14 @@ import sys
 from collections.abc import Callable
 
 from benchmarks import backtest, latency, stages, throughput
+from benchmarks.peers import run as peers
 
 BENCHMARKS: dict[str, Callable[[], None]] = {
     "stages": stages.run,
     "backtest": backtest.run,
     "throughput": throughput.run,
     "latency": latency.run,
+    "peers": peers.run,
 }
 
 

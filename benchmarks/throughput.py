@@ -2,14 +2,17 @@
 
 import asyncio
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from time import perf_counter
 
 from benchmarks.workload import UNDERLYING, commands, quotes
+from engine.domain.inputs import Input
 from engine.log.kafka import KafkaLog
 from engine.log.port import Entry
+from engine.runtime.engine import spare_gc
 from engine.runtime.lane import Lane, LaneSettings
 from engine.runtime.recovery import provision
 from engine.runtime.verify import verify
@@ -43,8 +46,17 @@ async def _consume(log: KafkaLog, until: int) -> float:
         return perf_counter() - started
 
 
-async def _engine(log: KafkaLog, redis_url: str, until: int) -> float:
-    """The lane, from its first read until the last input is committed."""
+async def fill(log: KafkaLog, inputs: Sequence[Input]) -> None:
+    """Write the inputs to their topic."""
+    async with log.writer() as writer:
+        for start in range(0, len(inputs), 5_000):
+            chunk = inputs[start : start + 5_000]
+            await writer.append(INPUTS.name, 0, [Entry(UNDERLYING.encode(), encode_input(each)) for each in chunk])
+
+
+async def engine(log: KafkaLog, redis_url: str, until: int) -> float:
+    """The lane as `levtao run` runs it, from its first read until the last input is committed."""
+    spare_gc()
     async with connect(redis_url) as redis:
         lane = Lane(log, redis, 0, LaneSettings())
         async with asyncio.TaskGroup() as tasks:
@@ -66,12 +78,9 @@ async def _round(folder: Path, count: int, tokens: int) -> Round:
         await log.create({topic.name: topic.config() for topic in TOPICS}, 1)
         await provision(log, "levtao", 0)
         inputs = [*commands(tokens), *quotes(count)]
-        async with log.writer() as writer:
-            for start in range(0, len(inputs), 5_000):
-                chunk = inputs[start : start + 5_000]
-                await writer.append(INPUTS.name, 0, [Entry(UNDERLYING.encode(), encode_input(each)) for each in chunk])
+        await fill(log, inputs)
         consume_s = await _consume(log, len(inputs))
-        engine_s = await _engine(log, valkey.url, len(inputs))
+        engine_s = await engine(log, valkey.url, len(inputs))
         consume_s = min(consume_s, await _consume(log, len(inputs)))
         async with connect(valkey.url) as redis:
             proof = await verify(log, View(redis, 0), 0, lambda _: None)

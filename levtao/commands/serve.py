@@ -12,7 +12,7 @@ from consumers.paper import PaperBroker, PaperSettings, Report
 from engine.domain.inputs import Input
 from engine.domain.instants import Instant
 from engine.log.port import Log, LogError, Writer
-from engine.runtime.engine import Engine
+from engine.runtime.engine import Engine, spare_gc
 from engine.runtime.recovery import provision
 from engine.runtime.view import ViewError, refuse_eviction
 from engine.wire.codec import DecodeError, read_input
@@ -96,6 +96,7 @@ def engine(settings: Settings) -> None:
 
 
 async def _engine(settings: Settings) -> None:
+    spare_gc()
     log = kafka_log(settings)
     await provisioned(log, settings)
     async with redis_client(settings) as redis:
