@@ -26,7 +26,7 @@ DE_LEVERS = ("max_leverage", "emergency_leverage")
 def take_fix(book: Book, price: Decimal, counted: list[Mid], boundary: Instant, *, on_time: bool) -> list[Token]:
     """The fix of the boundaries waiting: benchmarks move, tokens are reset; a halted one owes its reset.
 
-    Returns the tokens that were reset.
+    Returns the tokens the fix is for: those that were reset, and those that wait for their first units.
     """
     market = book.market
     boundaries, market.boundaries_waiting = market.boundaries_waiting, 0
@@ -36,6 +36,7 @@ def take_fix(book: Book, price: Decimal, counted: list[Mid], boundary: Instant, 
     done = []
     for token in book.tokens.values():
         if token.status == "listed":
+            done.append(token)
             continue
         multiplier = token.terms.multiplier
         token.benchmark = grown(token.benchmark, multiplier, token.benchmark_price, price)

@@ -1,11 +1,23 @@
 """Rules of the primary market that were broken once, found by tests written from the specification alone."""
 
+from decimal import ROUND_DOWN
+
 from engine.domain.addresses import is_evm
 from engine.domain.outputs import OrderSent
-from engine.domain.primary_events import RequestReceived, RequestSettled, UnitsCreated
-from tests.desk import d, only
-from tests.domain.primary_scenes import accepted_creation, create, filled, issuer_cash, primary, request, value
-from tests.domain.scenes import kinds
+from engine.domain.primary_events import RequestReceived, RequestSettled, RequestStruck, UnitsCreated
+from tests.desk import Desk, d, none, only
+from tests.domain.primary_scenes import (
+    accepted_creation,
+    admit,
+    create,
+    deliver,
+    filled,
+    issuer_cash,
+    primary,
+    request,
+    value,
+)
+from tests.domain.scenes import NAME, kinds
 
 
 def test_when_tries_run_out_too_the_delivered_cash_is_the_maximum() -> None:
@@ -42,3 +54,16 @@ def test_the_digits_of_an_address_are_ascii() -> None:
 def test_the_capacity_may_be_used_to_the_last_unit() -> None:
     desk = primary(max_slice_notional=d(10_000), de_lever_time_s=60)  # up to 45000, 450 units
     only(create(desk, 350), RequestReceived)
+
+
+def test_a_token_struck_at_the_daily_reset_is_launched_at_a_fix_too() -> None:
+    desk = Desk.open()
+    desk.token(NAME, 3, seed=0, strike="daily_reset")
+    desk.quote(200, -1000)
+    admit(desk)
+    create(desk)
+    deliver(desk, 1101)
+    none(desk.quote(202, -600), RequestStruck)
+    desk.quote(206, -1)
+    struck = only(desk.clock(0), RequestStruck)
+    assert (struck.price, struck.nav, struck.goal) == (206, 100, (d(3000) / 206).quantize(d("1E-18"), ROUND_DOWN))
