@@ -16,7 +16,7 @@ from engine.domain.inputs import Position
 from engine.domain.instants import DAY, Instant
 from engine.domain.numbers import ZERO
 from engine.domain.quiet import NO_PRICE, UNBOUNDED, quiet_range, sendable_from
-from engine.domain.state import Account, Market, Order, Participant, Record, Request, Token, record_name
+from engine.domain.state import Holder, Market, Order, Participant, Record, Request, Token, record_name
 
 ENDED_ORDERS_KEPT = 256
 """Fills of older orders are unknown."""
@@ -162,7 +162,7 @@ class Book:
             sequence = market.events_sequence
         self.outputs.append(Output(market.underlying, sequence, self.now if time is None else time, body))
 
-    def touch(self, account: Account) -> None:
+    def touch(self, account: Holder) -> None:
         """The account changed: its record is to be written, and a token published at once."""
         if isinstance(account, Token):
             self.touched.add(account.token)
@@ -172,7 +172,7 @@ class Book:
             (self.wanting.add if account.want else self.wanting.discard)(account.token)
             (self.moving.add if account.moved and account.status == "live" else self.moving.discard)(account.token)
             (self.closing.add if account.status == "terminated" else self.closing.discard)(account.token)
-        elif isinstance(account, Request):
+        else:
             self.note(account)
             (self.queue.add if account.status in QUEUED else self.queue.discard)(account.request_id)
             (self.struck.add if account.status == "struck" else self.struck.discard)(account.request_id)

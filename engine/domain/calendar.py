@@ -100,7 +100,7 @@ def _pass_boundary(book: Book, time: Instant) -> None:
     if price is None:
         return
     seen = sight(book, counted, counted, price)
-    strike_daily(book, take_fix(book, price, counted, boundary, on_time=True), seen, boundary)
+    strike_daily(book, take_fix(book, price, counted, boundary, on_time=True), price, seen, boundary)
     settle_wants(book, seen, boundary, assumed_only=True)
 
 

@@ -10,7 +10,7 @@ from engine.domain.instants import DAY, SECOND, Instant
 from engine.domain.notices import FeePaid, FundingBooked, FundingShare, SignalNoted
 from engine.domain.numbers import ONE, ZERO, money, paid_in, paid_out, share_out
 from engine.domain.outputs import Refusal
-from engine.domain.state import Account, Held, Holder, Past, Token
+from engine.domain.state import Held, Holder, Past, Token
 
 YEAR = 365 * DAY
 MINUTE = 60 * SECOND
@@ -57,7 +57,7 @@ def pay_costs(book: Book, token: Token, price: Decimal, now: Instant) -> None:
     book.emit(FeePaid(book.market.underlying, token.token, fee, interest, since), now)
 
 
-def move(book: Book, account: Account, quantity: Decimal, cash: Decimal) -> None:
+def move(book: Book, account: Holder, quantity: Decimal, cash: Decimal) -> None:
     """Move basket and cash of an account, remembering what it held for funding that is reported late."""
     now = book.now
     if isinstance(account, Token):
@@ -175,7 +175,7 @@ def _accounts(book: Book, fills: str) -> Iterable[Holder]:
     yield from (request for request in book.requests.values() if book.tokens[request.token].terms.fills == fills)
 
 
-def _held_before(account: Account, time: Instant) -> Decimal:
+def _held_before(account: Holder, time: Instant) -> Decimal:
     """The basket strictly before `time`."""
     return next((each.basket for each in account.held if each.time >= time), account.basket)
 

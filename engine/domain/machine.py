@@ -12,7 +12,6 @@ from engine.domain.changes import set_participant, set_terms
 from engine.domain.commands import (
     AnnounceFork,
     Command,
-    DistributeFork,
     HaltCreations,
     HaltTrading,
     MergeUnits,
@@ -160,10 +159,10 @@ def _reset_late(book: Book, seen: Sight, index: Decimal, counted: list[Mid]) -> 
     """The fix of boundaries that wait for one, and resets that waited for the end of a halt."""
     if book.market.boundaries_waiting:
         boundary = book.last_boundary
-        strike_daily(book, take_fix(book, index, counted, boundary, on_time=False), seen, boundary)
+        strike_daily(book, take_fix(book, index, counted, boundary, on_time=False), index, seen, boundary)
     late = reset_owed(book, index)
     if late:
-        strike_daily(book, late, seen, book.last_boundary)
+        strike_daily(book, late, index, seen, book.last_boundary)
 
 
 def _is_early(time: Instant, position: Position) -> bool:
@@ -240,7 +239,7 @@ def _obey(book: Book, given: Command) -> Refusal | None:
             return announce(book, given)
         case TakeForkSnapshot():
             return take_snapshot(book, given)
-        case DistributeFork():
+        case _:
             return distribute(book, given)
 
 

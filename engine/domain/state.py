@@ -363,5 +363,5 @@ def record_name(record: Record) -> str:
             return f"order:{record.order_id}"
         case Request():
             return f"request:{record.underlying}:{record.request_id}"
-        case Participant():
+        case _:
             return f"participant:{record.underlying}:{record.participant}"

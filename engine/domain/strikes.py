@@ -27,16 +27,14 @@ def strike_due(book: Book, seen: Sight) -> None:
             _strike(book, token, request, seen.index_price)
 
 
-def strike_daily(book: Book, tokens: Iterable[Token], seen: Sight, boundary: Instant) -> None:
+def strike_daily(book: Book, tokens: Iterable[Token], price: Decimal, seen: Sight, boundary: Instant) -> None:
     """Strike at their fix what waits for the reset of `tokens` and was accepted before the cut-off."""
-    if seen.index_price is None:
-        return
     names = {token.token for token in tokens if token.terms.strike == "daily_reset"}
     for request in _accepted(book):
         token = book.tokens[request.token]
         in_time = request.accepted_after <= boundary - token.terms.strike_cut_off_s * SECOND
         if token.token in names and in_time and _open(book, token, request) and _priced_after(book, request, seen):
-            _strike(book, token, request, seen.index_price)
+            _strike(book, token, request, price)
 
 
 def _accepted(book: Book) -> list[Request]:
