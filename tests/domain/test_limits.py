@@ -18,8 +18,8 @@ from engine.domain.primary_events import (
     RequestReturned,
     RequestStruck,
 )
-from tests.desk import Desk, d, none, only
-from tests.domain.costs_scenes import announces, halt_creations, merge, paid, rate, refused, resettled, retermed
+from tests.desk import Desk, d, only
+from tests.domain.costs_scenes import announces, halt_creations, merge, paid, refused, resettled, retermed
 from tests.domain.primary_scenes import (
     AP,
     accepted_redemption,
