@@ -114,6 +114,7 @@ def _token(course: Course, market: Market, drawn: dict[str, Any]) -> dict[str, A
         "name": course.name,
         "multiplier": course.multiplier,
         "status": course.history.status,
+        "merges": course.history.merges,
         "measures": measure(course),
         "volatility": figures.volatility(course),
         "months": months(course),
@@ -133,14 +134,19 @@ def _attributed(course: Course) -> dict[str, Any] | None:
     rows = [day.fields for day in course.history.days]
     if not rows:
         return None
-    sums = {part: sum((amount(row.get(part) or ZERO) for row in rows), ZERO) for part in ATTRIBUTED}
+    units = [course.history.in_last_units(day) for day in course.history.days]
+    sums = {
+        part: sum((amount(row.get(part) or ZERO) * unit for row, unit in zip(rows, units, strict=True)), ZERO)
+        for part in ATTRIBUTED
+    }
     inexact = [
         row
         for row in rows
         if sum((amount(row.get(part) or ZERO) for part in ATTRIBUTED), ZERO)
         != amount(row["nav"]) - amount(row["nav_before"])
     ]
-    change = sum((amount(row["nav"]) - amount(row["nav_before"]) for row in rows), ZERO)
+    changes = ((amount(row["nav"]) - amount(row["nav_before"])) * unit for row, unit in zip(rows, units, strict=True))
+    change = sum(changes, ZERO)
     parts = [(figures.PARTS[part][0], value) for part, value in sums.items() if value]
     return {"parts": parts, "change": change, "days": len(rows), "inexact": len(inexact)}
 

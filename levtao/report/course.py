@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from engine.domain.instants import SECOND, Instant
 from levtao import closed_form
 from levtao.closed_form import YEAR_DAYS
-from levtao.report.history import Execution, History, TokenHistory
+from levtao.report.history import Execution, History, Merge, TokenHistory
 from levtao.report.series import Floats, Tape, Times, as_of, day_marks, drawdown, realised_variance, returns
 
 
@@ -112,6 +112,7 @@ def course_of(history: History, token: TokenHistory, seen: Tape | None) -> Cours
     if token.multiplier is None:
         raise CourseError(f"{token.token}: no output tells its multiplier")
     columns = {name: np.array(column)[order] for name, column in published.columns.items()}
+    _in_last_units(columns, np.array(published.place, dtype=np.int64)[order], token.merges)
     known = np.isfinite(columns["nav"]) & np.isfinite(columns["price"])
     if not known.any():
         raise CourseError(f"{token.token}: no published NAV: record the outputs of the navs topic too")
@@ -119,6 +120,15 @@ def course_of(history: History, token: TokenHistory, seen: Tape | None) -> Cours
     columns = {name: values[known] for name, values in columns.items()}
     marks = day_marks(int(times[0]), int(times[-1]), history.fixes.get(token.underlying, set()))
     return Course(token, token.multiplier, times, columns, marks, _fine(times, columns, seen))
+
+
+def _in_last_units(columns: dict[str, Floats], places: Times, merges: list[Merge]) -> None:
+    """Put what was published per unit before a merge per unit of after it, or a merge would look like a gain."""
+    for merge in merges:
+        ratio = np.where(places < merge.place, float(merge.ratio), 1.0)
+        for name in ("nav", "benchmark", "rule_value"):
+            columns[name] *= ratio
+        columns["units"] /= ratio
 
 
 def _fine(times: Times, columns: dict[str, Floats], seen: Tape | None) -> Fine:
@@ -168,7 +178,7 @@ def measure(course: Course) -> Measures:
         max_drawdown=float(np.nanmin(drawdown(course.fine.nav))),
         worst_day=float(np.nanmin(daily)) if alive.any() else np.nan,
         best_day=float(np.nanmax(daily)) if alive.any() else np.nan,
-        volatility=yearly(daily[alive]),
+        volatility=yearly(daily[alive]) if days >= 2 else np.nan,
         leverage=float(course.columns["leverage"][-1]),
         tracking_difference=float(nav[-1] / rule - 1) if rule > 0 else np.nan,
         tracking_error=float(np.std(differences, ddof=1)) if len(differences) > 1 else np.nan,

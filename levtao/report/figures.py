@@ -1,6 +1,6 @@
 """The charts of one token: value, leverage, draw-down, decay, tracking, attribution, trading, execution."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -8,10 +8,12 @@ from levtao.report.charts import Figure, Trace, above_zero, bars, cut, figure, l
 from levtao.report.course import Course, cost_of
 from levtao.report.history import Execution
 from levtao.report.quality import BASIS_POINTS, PATH_MINUTES, Path, Quality
-from levtao.report.records import number
+from levtao.report.records import instant, number
 from levtao.report.series import drawdown, realised_variance
 
 DAY_MS = 86_400_000
+BAR = 0.85
+"""How much of its day a bar fills."""
 MARKS = {
     "reset": ("reset", "$reset", "circle", 5),
     "late reset": ("late reset", "$late", "diamond", 9),
@@ -57,7 +59,8 @@ def lever(course: Course) -> Figure:
     leverage = np.abs(course.fine.leverage)
     traces = [line("leverage", course.fine.times, leverage, "$nav", width=1.4)]
     first, last = int(course.times[0]), int(course.times[-1])
-    top = float(np.nanmax(leverage)) if np.isfinite(leverage).any() else abs(course.multiplier)
+    found = [each.leverage for each in course.history.executions if each.leverage is not None]
+    top = max([*leverage[np.isfinite(leverage)].tolist(), *found], default=abs(course.multiplier))
     for field, name, colour in (
         ("emergency", "emergency", "$bad"),
         ("max_leverage", "max", "$late"),
@@ -70,7 +73,7 @@ def lever(course: Course) -> Figure:
             traces.append(_step(name, x, [np.nan if level is None else level for level in y], colour))
     traces.append(_step("target", [first, last], [abs(course.multiplier)] * 2, "$under", dash="dot"))
     traces += _marks(course)
-    limits = [band.max_leverage or 0 for band in course.history.bands]
+    limits = [level or 0 for band in course.history.bands for level in (band.max_leverage, band.emergency)]
     highest = max([abs(course.multiplier) * 1.5, *limits, min(top, 12)])
     return figure(traces, "leverage", y_range=[0, highest * 1.08])
 
@@ -127,9 +130,9 @@ def tracking(course: Course) -> Figure:
     """NAV against the rule value: since launch as a line, by day as bars; both in basis points."""
     rule, nav = course.at("rule_value"), course.at("nav")
     since = np.where(rule > 0, nav / np.where(rule > 0, rule, 1), np.nan) - 1
-    days = stamps(course.marks[1:])
+    at, wide = _between(course.marks[:-1], course.marks[1:])
     traces = [
-        bars("by day", days, course.tracking_by_day() * BASIS_POINTS, "$reset"),
+        bars("by day", at, course.tracking_by_day() * BASIS_POINTS, "$reset", width=wide),
         line("since launch (right)", course.marks, since * BASIS_POINTS, "$nav", yaxis="y2", width=2.0),
     ]
     return figure(traces, "bp a day", yaxis2={"overlaying": "y", "side": "right", "title": {"text": "bp"}})
@@ -137,16 +140,17 @@ def tracking(course: Course) -> Figure:
 
 def attribution(course: Course) -> Figure | None:
     """What each day's change of NAV was made of, and its sum; None without `day_attributed`."""
-    rows = [day.fields for day in course.history.days]
-    if not rows:
+    days = course.history.days
+    if not days:
         return None
-    at = [day.time // 1_000 - DAY_MS // 2 for day in course.history.days]
+    rows = [(day.fields, float(course.history.in_last_units(day))) for day in days]
+    at, wide = _between([instant(day.fields["since"]) for day in days], [day.time for day in days])
     traces = []
     for part, (name, colour) in PARTS.items():
-        values = [number(row.get(part, 0)) for row in rows]
+        values = [number(row.get(part, 0)) * unit for row, unit in rows]
         if any(values):
-            traces.append(bars(name, at, values, colour))
-    total = [number(row["nav"]) - number(row["nav_before"]) for row in rows]
+            traces.append(bars(name, at, values, colour, width=wide))
+    total = [(number(row["nav"]) - number(row["nav_before"])) * unit for row, unit in rows]
     traces.append(points("change of NAV", at, total, "$ink", size=5, symbol="diamond"))
     return figure(traces, "per unit and day", barmode="relative")
 
@@ -160,11 +164,18 @@ def trading(course: Course) -> Figure | None:
     for kind, (name, colour, _, _) in MARKS.items():
         rows = [each for each in found if each.kind == kind]
         if rows:
-            traces.append(bars(name, stamps(_days(rows)), [_notional(each) for each in rows], colour))
+            x = stamps(_days(rows))
+            traces.append(bars(name, x, [_notional(each) for each in rows], colour, width=[BAR * DAY_MS] * len(rows)))
     costs = np.cumsum([cost_of(each) for each in found])
     so_far = line("cost so far (right)", np.array([each.time for each in found]), costs, "$ink", yaxis="y2", width=2.0)
     right = {"overlaying": "y", "side": "right", "title": {"text": "cost"}, "rangemode": "tozero"}
     return figure([*traces, so_far], "notional", barmode="stack", yaxis2=right)
+
+
+def _between(starts: Iterable[int], ends: Iterable[int]) -> tuple[list[int], list[int]]:
+    """Middles and widths of bars over their days: one that is short would make plotly draw all as narrow."""
+    edges = list(zip(stamps(starts), stamps(ends), strict=True))
+    return [(start + end) // 2 for start, end in edges], [round((end - start) * BAR) for start, end in edges]
 
 
 def _days(rows: Sequence[Execution]) -> list[int]:

@@ -4,9 +4,11 @@ from array import array
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from math import prod
 from typing import Any, NamedTuple
 
 from engine.domain.instants import Instant
+from engine.domain.numbers import ONE
 from levtao.report.records import Record, amount, number
 
 REBALANCES = {"token_reset": "reset", "rebalance_triggered": "intraday"}
@@ -15,9 +17,10 @@ PAID = ("funding_booked", "fee_paid")
 FLOWS = ("units_created", "units_redeemed")
 ALERTS = (
     "want_abandoned", "index_lost", "index_regained", "token_terminated", "token_closed", "cancel_requested",
-    "input_refused", "token_terms_changed", "underlying_terms_changed",
+    "input_refused", "token_terms_changed", "underlying_terms_changed", "units_merged", "trading_halted",
+    "trading_resumed", "creations_halted", "wind_down_announced", "fork_announced", "premium_alert",
 )  # fmt: skip
-"""What goes into the page's list of incidents, beside late resets, overdue orders and emergencies."""
+"""What goes into the page's list of incidents, beside late resets and fills and overdue orders."""
 
 
 class Trade(NamedTuple):
@@ -86,7 +89,17 @@ class Published:
 
     time: "array[int]" = field(default_factory=lambda: array("q"))
     sequence: "array[int]" = field(default_factory=lambda: array("q"))
+    place: "array[int]" = field(default_factory=lambda: array("q"))
+    """Where among the outputs of the partition, as `_in_partition` counts."""
     columns: "dict[str, array[float]]" = field(default_factory=lambda: {name: array("d") for name in _COLUMNS})
+
+
+class Merge(NamedTuple):
+    """So many units became one, at this place among the outputs of the partition; below 1 for a split."""
+
+    time: Instant
+    place: int
+    ratio: Decimal
 
 
 class Bands(NamedTuple):
@@ -114,13 +127,19 @@ class TokenHistory:
     """`day_attributed`, as it came."""
     flows: list[Record] = field(default_factory=list)
     paid: list[Record] = field(default_factory=list)
-    terminated: Instant | None = None
+    merges: list[Merge] = field(default_factory=list)
+
+    def in_last_units(self, record: Record) -> Decimal:
+        """What makes an amount per unit of that record one per unit of the end, across merges."""
+        place = _in_partition(record)
+        return prod((merge.ratio for merge in self.merges if place < merge.place), start=ONE)
 
     def publish(self, record: Record) -> None:
         """Take a `nav_published`."""
         said, published = record.fields, self.published
         published.time.append(record.time)
         published.sequence.append(said.get("sequence", 0))
+        published.place.append(_in_partition(record))
         for name, column in published.columns.items():
             column.append(number(said[name]))
         self.status = said["status"]
@@ -207,7 +226,8 @@ class History:
         elif kind == "wants_crossed":
             self._trade(record, said["shares"], crossed=True)
         if kind in ALERTS or (kind == "order_ended" and said["outcome"] == "overdue"):
-            self.incidents.append(Incident(record.time, _words(kind), _detail(said)))
+            what = "creations resumed" if said.get("halted") is False else _words(kind)
+            self.incidents.append(Incident(record.time, what, _detail(said)))
         if said.get("late") and kind in ("token_reset", "fill_booked"):
             self.incidents.append(Incident(record.time, f"late: {_words(kind)}", _detail(said)))
 
@@ -220,13 +240,14 @@ class History:
             at = amount(said["price"])
             token.executions.append(Execution(token.token, _kind(record), record.time, at, leverage=found))
         elif kind == "token_terminated":
-            token.terminated = record.time
             token.executions.append(Execution(token.token, "end", record.time, amount(said["price"])))
         elif kind == "request_struck":
             at, request = amount(said["price"]), said["request_id"]
             token.executions.append(Execution(token.token, said["flow"], record.time, at, request))
         elif kind == "day_attributed":
             token.days.append(record)
+        elif kind == "units_merged":
+            token.merges.append(Merge(record.time, _in_partition(record), amount(said["ratio"])))
         elif kind in FLOWS:
             token.flows.append(record)
         elif kind in PAID:
@@ -262,17 +283,24 @@ def _kind(record: Record) -> str:
     return "emergency" if record.fields["trigger"] == "emergency_leverage" else "intraday"
 
 
+def _in_partition(record: Record) -> int:
+    """A record's place among the outputs of its partition as one number: the input's offset, then its own number."""
+    offset, number = record.place[-2:]
+    return offset << 20 | number
+
+
 def _words(kind: str) -> str:
     return kind.replace("_", " ")
 
 
-_TELLING = ("token", "order_id", "reason", "by", "detail", "tries", "outcome", "price", "multiplier", "final_value",
-            "shortfall", "boundary")  # fmt: skip
+_TELLING = ("token", "order_id", "reason", "by", "detail", "tries", "outcome", "price", "multiplier", "ratio",
+            "last_reset", "fork_id", "asset", "premium", "discount", "final_value", "shortfall")  # fmt: skip
 
 
 def _detail(said: Any) -> str:
     """The fields that say what happened, as text."""
-    parts = [f"{name.replace('_', ' ')} {_shown(said[name])}" for name in _TELLING if said.get(name) not in (None, "")]
+    telling = _TELLING if said.get("token") or said.get("order_id") else ("underlying", *_TELLING)
+    parts = [f"{name.replace('_', ' ')} {_shown(said[name])}" for name in telling if said.get(name) not in (None, "")]
     return ", ".join(parts)
 
 

@@ -47,12 +47,13 @@ def _shown(pattern: str, factor: float = 1, after: str = "") -> Callable[[Any], 
 
 
 def _amount(value: Any) -> str:
-    """Money with so many places that small NAVs can still be told apart."""
+    """Money with so many places that small NAVs can still be told apart, and no more digits than fit."""
     if value is None or not math.isfinite(value):
         return NOTHING
     size = abs(float(value))
-    places = 2 if size >= 10 or not size else 4 if size >= 0.01 else 8
-    return f"{float(value):,.{places}f}"
+    if 0 < size < 0.001:
+        return f"{float(value):.2e}"
+    return f"{float(value):,.{2 if size >= 10 or not size else 4}f}"
 
 
 def moment(time: Instant) -> str:

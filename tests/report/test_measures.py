@@ -8,7 +8,7 @@ import pytest
 
 from engine.domain.events import Output
 from engine.domain.inputs import Position
-from engine.domain.instants import DAY, SECOND
+from engine.domain.instants import DAY, SECOND, format_instant
 from engine.domain.numbers import exact
 from levtao.backtest import Backtest, Settings
 from levtao.report.course import Course, course_of, measure, months
@@ -19,7 +19,7 @@ from levtao.report.series import Tape, as_of, day_marks, drawdown, realised_vari
 from producers.prices import PriceFile
 from tests.desk import d
 from tests.market import write_bars
-from tests.report.lines import START, gamed
+from tests.report.lines import START, Log, gamed
 
 
 def tame(path: Path, seed: int, days: float, crash_day: int | None = None) -> Path:
@@ -94,6 +94,36 @@ def test_series_of_worked_numbers() -> None:
     assert realised_variance(np.exp(np.array([0.0, 0.1, -0.1]))).tolist() == pytest.approx([0, 0.01, 0.05])
     assert day_marks(5, 2 * DAY, {DAY, 3}).tolist() == [5, DAY, 2 * DAY]
     assert day_marks(DAY - 1, 2 * DAY + 1, set()).tolist() == [DAY - 1, DAY, 2 * DAY, 2 * DAY + 1]
+
+
+def test_a_merge_is_no_gain(tmp_path: Path) -> None:
+    log = Log()
+    log.say("token_terms_changed", 0, token="TAO3L", multiplier="3", terms_version=1, by="test", reason="")
+    value: dict[str, Any] = {"status": "live", "inav": None, "leverage": "3", "drift": "0", "cash": "-2000",
+                             "terms_version": 1, "max_leverage_price": None, "emergency_price": None,
+                             "min_leverage_price": None, "token": "TAO3L", "basket": "30"}  # fmt: skip
+    day: dict[str, Any] = {"token": "TAO3L", "move": "1", "price_before": "100", "price": "100"}
+    log.say("nav_published", 1, price="100", nav="10", benchmark="10", rule_value="10", units="100", **value)
+    log.say("day_attributed", 2, since=format_instant(START), nav_before="10", nav="11", **day)
+    log.say("nav_published", 3, price="100", nav="11", benchmark="11", rule_value="11", units="100", **value)
+    log.say("units_merged", 3, token="TAO3L", ratio="10", by="ops", reason="too small")
+    log.say("nav_published", 3, price="100", nav="110", benchmark="110", rule_value="110", units="10", **value)
+    log.say("day_attributed", 4, since=format_instant(START), nav_before="110", nav="111", **day)
+    log.say("nav_published", 4, price="100", nav="111", benchmark="111", rule_value="111", units="10", **value)
+    history = History()
+    for record in of_file(log.write(tmp_path / "run.jsonl")):
+        history.take(record)
+    history.settle()
+    token = history.tokens["TAO3L"]
+    course = course_of(history, token, None)
+    assert course.columns["nav"].tolist() == [100, 110, 110, 111]
+    assert course.columns["units"].tolist() == [10, 10, 10, 10]
+    with exact():
+        found = measure(course)
+        assert [token.in_last_units(day) for day in token.days] == [d("10"), d("1")]
+    assert found.total_return == pytest.approx(0.11)
+    assert found.max_drawdown == 0
+    assert [incident.what for incident in history.incidents[1:]] == ["units merged"]
 
 
 def test_months_multiply_to_the_whole(tmp_path: Path) -> None:
