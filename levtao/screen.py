@@ -29,6 +29,7 @@ from engine.domain.outputs import (
 )
 
 LINES = 9
+"""Of each panel, at most; fewer where the terminal is low, for what is newest stands last."""
 DUST = Decimal("0.0005")
 """Smaller parts of an order are not shown."""
 STYLES = {"buy": "green", "sell": "red"}
@@ -74,16 +75,19 @@ class Screen:
         prices = {nav.underlying: nav.price for nav in self.navs.values() if nav.price is not None}
         for underlying, price in sorted(prices.items(), reverse=True):
             heading.append(f"  {underlying} {_short(price)}", "bold yellow")
+        borders = 4
+        left = self.console.height - 1 - (len(self.navs) + borders) - borders
+        lines = max(1, min(LINES, left // 2))
         return Group(
             heading,
             self.tokens(),
-            _panel("orders and fills", self._orders),
-            _panel("resets, de-levers, halts", self._events),
+            _panel("orders and fills", self._orders, lines),
+            _panel("resets, de-levers, halts", self._events, lines),
         )
 
     def tokens(self) -> Table:
         """One row a token."""
-        table = Table(expand=False, pad_edge=False)
+        table = Table(expand=False)
         for heading in ("token", "NAV", "leverage", "drift", "de-lever at", "zero at", "open", "status"):
             table.add_column(heading, justify="left" if heading in ("token", "status") else "right", no_wrap=True)
         for nav in sorted(self.navs.values(), key=lambda each: each.token):
@@ -101,8 +105,10 @@ class Screen:
         return table
 
 
-def _panel(title: str, lines: deque[Text]) -> Panel:
-    return Panel(Text("\n").join(lines), title=title, title_align="left", height=LINES + 2)
+def _panel(title: str, said: deque[Text], lines: int) -> Panel:
+    """The newest lines, one each, however long."""
+    newest = Text("\n", no_wrap=True, overflow="ellipsis").join([*said][-lines:])
+    return Panel(newest, title=title, title_align="left", height=lines + 2)
 
 
 def _line(body: object) -> Text | None:
@@ -147,6 +153,11 @@ def _fixed(body: FixTaken) -> Text:
     return Text(f"{body.underlying} fix {_short(body.price)}{' late' if body.late else ''}: tokens reset", "cyan")
 
 
+def _terminated(body: TokenTerminated) -> Text:
+    how = "has no value left" if body.reason == "value_gone" else "is wound down"
+    return Text(f"{body.token} {how} at {_short(body.price)}", "bold red")
+
+
 _LINES: dict[type, Callable[..., Text | None]] = {
     OrderSent: _sent,
     CancelRequested: lambda body: Text(f"     cancel {body.order_id}: {body.reason}", "yellow"),
@@ -155,7 +166,7 @@ _LINES: dict[type, Callable[..., Text | None]] = {
     RebalanceTriggered: _triggered,
     FixTaken: _fixed,
     TokenLaunched: lambda body: Text(f"{body.token} launched: {_short(body.units)} units at {_short(body.nav)}"),
-    TokenTerminated: lambda body: Text(f"{body.token} has no value left at {_short(body.price)}", "bold red"),
+    TokenTerminated: _terminated,
     TokenClosed: lambda body: Text(
         f"{body.token} closed: {_short(body.final_value)} a unit, shortfall {_short(body.shortfall)}", "bold red"
     ),

@@ -81,10 +81,10 @@ def _as_interrupt(*_: object) -> None:
 
 async def _show(demo: Demo, settings: Settings, log: Log) -> None:
     console = Console()
-    screen = Screen("levtao demo: TAO on 10 October 2025", console)
+    screen = Screen("levtao demo: TAO's 10 October", console)
     await apply(log, settings)
     async with connect(settings.redis) as redis, log.writer() as writer:
-        broker, engine = await _chain(demo, settings, log, redis, writer, screen)
+        broker = await _chain(demo, settings, log, redis, writer, screen)
         console.print("\nThe day is over. At its end:", style="bold")
         console.print(screen.tokens())
         _summary(console, screen, broker)
@@ -93,13 +93,10 @@ async def _show(demo: Demo, settings: Settings, log: Log) -> None:
                 done = await verified(log, View(redis, number, settings.app), number)
             except DifferenceError as error:
                 stop(f"partition {number} differs: {error}", EXIT_DIFFERS)
-            console.print(f"verified: {sentence(done)}", style="green", highlight=False)
-        del engine
+            console.print(f"verified: {sentence(done)}", style="green", highlight=False, soft_wrap=True)
 
 
-async def _chain(
-    demo: Demo, settings: Settings, log: Log, redis: "Redis", writer: Writer, screen: Screen
-) -> tuple[PaperBroker, Engine]:
+async def _chain(demo: Demo, settings: Settings, log: Log, redis: Redis, writer: Writer, screen: Screen) -> PaperBroker:
     """Feed, engine, paper broker and screen, side by side until the day is over and everything is settled."""
     inputs = InputWriter(writer, settings.partition_of)
 
@@ -123,7 +120,7 @@ async def _chain(
             task.cancel()
         engine.stop()
         await running
-    return broker, engine
+    return broker
 
 
 async def _feed(demo: Demo, inputs: InputWriter) -> None:
@@ -189,4 +186,5 @@ def _summary(console: Console, screen: Screen, broker: PaperBroker) -> None:
         f"{count('token_terminated', 0)} tokens ended; lowest NAVs "
         + ", ".join(f"{token} {nav:.2f}" for token, nav in sorted(screen.lowest.items())),
         highlight=False,
+        soft_wrap=True,
     )

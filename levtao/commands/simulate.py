@@ -6,9 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
+import typer
 
 from levtao.backtest import Settings
 from levtao.problems import EXIT_DIFFERS, stop
@@ -18,6 +16,7 @@ from levtao.simulation.model import Model, ModelError, measured_volatility
 from levtao.simulation.outcome import Outcome, outcomes
 from levtao.simulation.page import build, looks
 from levtao.simulation.walk import Plan, walk
+from levtao.tables import show, table
 from producers.prices import PriceFileError
 
 
@@ -120,25 +119,22 @@ def _print_json(rows: list[Outcome], checked: Check | None) -> None:
 
 
 def _print(rows: list[Outcome], title: str, checked: Check | None) -> None:
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
-    for heading in ("L", "days", "5 %", "median", "95 %", "mean", "closed", "loses", "< und.", "ends"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    found = table(title, ("L", "days", "5 %", "median", "95 %", "mean", "closed", "loses", "< und.", "ends"))
     for row in rows:
         shown = [*(row.percentiles[each] for each in (5, 50, 95)), row.mean, row.closed_percentiles[50]]
         odds = (row.loss, row.below_underlying, row.terminated)
-        table.add_row(
+        found.add_row(
             f"{row.multiplier:g}",
             str(row.days),
             *(f"{value:+.1%}" for value in shown),
             *(f"{value:.1%}" for value in odds),
             end_section=row.days == max(each.days for each in rows),
         )
-    console = Console()
-    console.print(table)
-    console.print("closed: median of the closed form; < und.: less than the underlying; ends: terminated", style="dim")
+    show(found)
+    typer.echo("closed: median of the closed form; < und.: less than the underlying; ends: terminated")
     if checked is not None:
         word = "agrees" if checked.agrees else "DIFFERS"
-        console.print(
+        typer.echo(
             f"the exact core {word} on {checked.paths} paths of {checked.tokens} tokens: "
             f"largest relative difference of NAV {checked.largest:.1e}"
         )
