@@ -3,12 +3,12 @@
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from levtao import cli_analysis
-from levtao.options import decimal_option, instant_option, leverage_option
+from levtao.options import MULTIPLIER, ZERO, Commission, From, MaxLeverage, Slippage, To, amount_option, instant_option
 from levtao.problems import stop
 
 app = typer.Typer(
@@ -19,8 +19,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-
-ZERO = Decimal(0)
 
 
 @app.callback()
@@ -33,28 +31,28 @@ def backtest(
     prices: Annotated[
         Path | None, typer.Option(help="CSV, plain or gzipped: time,price or open_time,open,high,low,close.")
     ] = None,
-    multiplier: Annotated[
-        list[Decimal] | None, typer.Option(parser=decimal_option, help="Signed multiplier of a token; may be repeated.")
-    ] = None,
+    multiplier: Annotated[list[Decimal] | None, MULTIPLIER] = None,
     scenario: Annotated[
         Path | None, typer.Option(help="Any inputs of the wire format, one a line, instead of prices.")
     ] = None,
-    max_leverage: Annotated[
-        Any, typer.Option(parser=leverage_option, help="De-lever at this leverage; none for never.", metavar="X|none")
-    ] = "default",
+    max_leverage: MaxLeverage = "default",
     max_age: Annotated[int, typer.Option(help="Seconds a price stays fresh.", min=0)] = 600,
-    slippage_bps: Annotated[
-        Decimal, typer.Option(parser=decimal_option, help="Of the price, against the token.")
+    slippage_bps: Slippage = ZERO,
+    commission_bps: Commission = ZERO,
+    lot: Annotated[Decimal, typer.Option(parser=amount_option, help="Lot size; 0 for none.", metavar="X")] = ZERO,
+    min_notional: Annotated[
+        Decimal, typer.Option(parser=amount_option, help="Smallest order, in quote currency.", metavar="X")
     ] = ZERO,
-    commission_bps: Annotated[Decimal, typer.Option(parser=decimal_option, help="Of the notional.")] = ZERO,
-    lot: Annotated[Decimal, typer.Option(parser=decimal_option, help="Lot size; 0 for none.")] = ZERO,
-    min_notional: Annotated[Decimal, typer.Option(parser=decimal_option, help="Smallest order.")] = ZERO,
-    start: Annotated[int | None, typer.Option("--from", parser=instant_option, help="First time, inclusive.")] = None,
-    end: Annotated[int | None, typer.Option("--to", parser=instant_option, help="Last time, exclusive.")] = None,
+    start: From = None,
+    end: To = None,
     events: Annotated[Path | None, typer.Option(help="Write every output of the core here, one a line.")] = None,
     report: Annotated[Path | None, typer.Option(help="Write a page of charts and tables here.")] = None,
-    enter: Annotated[int | None, typer.Option(parser=instant_option, help="When somebody buys; needs --exit.")] = None,
-    leave: Annotated[int | None, typer.Option("--exit", parser=instant_option, help="When they sell.")] = None,
+    enter: Annotated[
+        int | None, typer.Option(parser=instant_option, help="When somebody buys; needs --exit.", metavar="TIME")
+    ] = None,
+    leave: Annotated[
+        int | None, typer.Option("--exit", parser=instant_option, help="When they sell.", metavar="TIME")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON object a token.")] = False,
 ) -> None:
     """Run the core over past prices and sum up each token: NAV 100, one unit, at target at the first price."""
@@ -65,6 +63,11 @@ def backtest(
 
         if prices is not None or multiplier:
             stop("--scenario brings its own prices and terms: leave --prices and --multiplier out")
+        if report is not None:
+            stop("--scenario has no page of its own: write --events FILE, then `levtao report FILE --out PAGE`")
+        own = (max_leverage == "default", max_age == 600, *(each == 0 for each in (slippage_bps, commission_bps)))
+        if not all((*own, lot == 0, min_notional == 0, *(each is None for each in (start, end, enter, leave)))):
+            stop("--scenario goes with --events and --json and nothing else: its terms and times are in the file")
         scenario_command.run(scenario, events, as_json=json)
         return
     if prices is None or not multiplier:
@@ -150,7 +153,9 @@ def broker(
     seed: Annotated[int, typer.Option(help="Everything random follows from it.")] = 0,
     latency_ms: Annotated[tuple[float, float], typer.Option(help="Of a report, least and most.")] = (5, 50),
     slippage_bps: Annotated[float, typer.Option(help="At most, either way.", min=0)] = 5,
-    commission_bps: Annotated[Decimal, typer.Option(parser=decimal_option, help="Of the notional.")] = Decimal(2),
+    commission_bps: Annotated[
+        Decimal, typer.Option(parser=amount_option, help="Of the notional.", metavar="X")
+    ] = Decimal(2),
     partial: Annotated[float, typer.Option(help="Share of orders filled in pieces.", min=0, max=1)] = 0.3,
     unfilled: Annotated[float, typer.Option(help="Share of those that end with a part unfilled.", min=0, max=1)] = 0.05,
     reject: Annotated[float, typer.Option(help="Share of orders rejected.", min=0, max=1)] = 0.02,
@@ -178,8 +183,8 @@ def replay(
     underlying: Annotated[str, typer.Option(help="Whose prices they are.")] = "TAO",
     venue: Annotated[str, typer.Option(help="The venue they are quoted at.")] = "file",
     speed: Annotated[float | None, typer.Option(help="Event seconds a second; flat out without.", min=0.001)] = None,
-    start: Annotated[int | None, typer.Option("--from", parser=instant_option, help="First time, inclusive.")] = None,
-    end: Annotated[int | None, typer.Option("--to", parser=instant_option, help="Last time, exclusive.")] = None,
+    start: From = None,
+    end: To = None,
     config: Config = None,
     kafka: Kafka = None,
     redis: RedisUrl = None,
@@ -267,4 +272,4 @@ def demo(
 
 def main() -> None:
     """The `levtao` command."""
-    app()
+    app(prog_name="levtao")

@@ -2,14 +2,12 @@
 
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from levtao.options import decimal_option, leverage_option
+from levtao.options import BASIS_POINT, MULTIPLIER, ZERO, Commission, MaxLeverage, Slippage
 
-ZERO = Decimal(0)
-BASIS_POINT = Decimal("0.0001")
 HOLDING_DAYS = [1, 7, 30, 90, 180, 365]
 
 
@@ -32,9 +30,7 @@ def report(
 
 
 def simulate(
-    multiplier: Annotated[
-        list[Decimal], typer.Option(parser=decimal_option, help="Signed multiplier of a token; may be repeated.")
-    ],
+    multiplier: Annotated[list[Decimal], MULTIPLIER],
     volatility: Annotated[float | None, typer.Option(help="Yearly, as a share: 0.8 for 80 %.")] = None,
     prices: Annotated[Path | None, typer.Option(help="CSV to measure the volatility from instead.")] = None,
     drift: Annotated[float, typer.Option(help="Log of the underlying's expected yearly growth.")] = 0.0,
@@ -50,13 +46,9 @@ def simulate(
     paths: Annotated[int, typer.Option(help="Made-up courses of the underlying.", min=2, max=1_000_000)] = 10_000,
     steps_a_day: Annotated[int, typer.Option(help="Prices a day.", min=1, max=1_440)] = 24,
     seed: Annotated[int, typer.Option(help="Everything random follows from it.", min=0)] = 0,
-    max_leverage: Annotated[
-        Any, typer.Option(parser=leverage_option, help="De-lever at this leverage; none for never.", metavar="X|none")
-    ] = "default",
-    slippage_bps: Annotated[
-        Decimal, typer.Option(parser=decimal_option, help="Of the price, against the token.")
-    ] = ZERO,
-    commission_bps: Annotated[Decimal, typer.Option(parser=decimal_option, help="Of the notional.")] = ZERO,
+    max_leverage: MaxLeverage = "default",
+    slippage_bps: Slippage = ZERO,
+    commission_bps: Commission = ZERO,
     check_core: Annotated[int, typer.Option(help="Run so many of the paths through the exact core.", min=0)] = 0,
     out: Annotated[Path | None, typer.Option(help="Write a page of charts and tables here.")] = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON object a multiplier and holding time.")] = False,

@@ -122,12 +122,18 @@ def load(file: Path | None, **overrides: str | None) -> Settings:
         settings = _with_file(written)(**given)
         settings.commands()
     except ValidationError as error:
-        key = f"LEVTAO_{str(error.errors()[0]['loc'][0]).upper()}"
-        source = f"environment: {key}: " if key in os.environ else f"{path}: "
-        raise SettingsError(source + _first(error)) from None
+        raise SettingsError(f"{_origin(str(error.errors()[0]['loc'][0]), given, path)}: {_first(error)}") from None
     except SettingsError as error:
         raise SettingsError(f"{path}: {error}") from None
     return settings
+
+
+def _origin(name: str, given: dict[str, Any], path: Path) -> str:
+    """Where a setting was read, in the order in which one overrules the other."""
+    if name in given:
+        return f"--{name}"
+    key = f"LEVTAO_{name.upper()}"
+    return f"environment: {key}" if key in os.environ else str(path)
 
 
 def _with_file(written: dict[str, Any]) -> type[Settings]:

@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +20,9 @@ PRICE_COLUMNS = ("time", "price")
 BAR_COLUMNS = ("open_time", "open", "high", "low", "close")
 MAX_EPOCH_MS = 253_402_300_799_999
 """The end of the year 9999."""
+
+UNREADABLE = (UnicodeDecodeError, csv.Error, EOFError, gzip.BadGzipFile, zlib.error)
+"""What a file says that is no text, no CSV, or gzipped and broken."""
 
 _LARGEST = Decimal("1E+15")
 _SMALLEST = Decimal("1E-40")
@@ -61,7 +65,7 @@ class PriceFile:
     def _ticks(self) -> Iterator[Tick]:
         with self._open() as lines:
             reader = csv.reader(lines)
-            header = [name.strip().lower() for name in next(reader, [])]
+            header = [name.strip().lower() for name in self._first(reader)]
             if set(PRICE_COLUMNS) <= set(header):
                 rows = self._rows(reader, [header.index(name) for name in PRICE_COLUMNS])
                 yield from (Tick(time, prices[0]) for time, prices in rows)
@@ -71,6 +75,12 @@ class PriceFile:
                 raise PriceFileError(
                     f"{self.path}: line 1: needs the columns {','.join(PRICE_COLUMNS)} or {','.join(BAR_COLUMNS)}"
                 )
+
+    def _first(self, reader: Iterator[list[str]]) -> list[str]:
+        try:
+            return next(reader, [])
+        except UNREADABLE as error:
+            raise PriceFileError(f"{self.path}: line 1: {error}") from None
 
     @contextmanager
     def _open(self) -> Iterator[TextIO]:
@@ -99,7 +109,7 @@ class PriceFile:
                     yield time, prices
         except IndexError:
             raise PriceFileError(f"{self.path}: line {number}: too few columns") from None
-        except (ValueError, csv.Error, EOFError, gzip.BadGzipFile) as error:
+        except (ValueError, *UNREADABLE) as error:
             raise PriceFileError(f"{self.path}: line {number}: {error}") from None
 
     def _bar_ticks(self, reader: Iterator[list[str]], columns: list[int]) -> Iterator[Tick]:

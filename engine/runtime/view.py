@@ -101,7 +101,7 @@ class View:
         try:
             meta, flat = await self._read(keys=self._keys)
         except (RedisError, TimeoutError, OSError) as error:
-            raise ViewError(f"reading {self._keys[0]}: {error!r}") from error
+            raise ViewError(f"reading {self._keys[0]}: {type(error).__name__}: {error}") from error
         if meta[0] is None or meta[3] != str(FORMAT).encode():
             return None
         try:
@@ -115,7 +115,7 @@ class View:
         try:
             next_offset, found = await self._read_all(keys=self._keys)
         except (RedisError, TimeoutError, OSError) as error:
-            raise ViewError(f"reading {self._keys[0]}: {error!r}") from error
+            raise ViewError(f"reading {self._keys[0]}: {type(error).__name__}: {error}") from error
         if next_offset is None:
             return None
         try:
@@ -132,7 +132,7 @@ class View:
         try:
             await self._redis.delete(self._keys[0])
         except (RedisError, TimeoutError, OSError) as error:
-            raise ViewError(f"dropping {self._keys[0]}: {error!r}") from error
+            raise ViewError(f"dropping {self._keys[0]}: {type(error).__name__}: {error}") from error
 
     async def write(
         self,
@@ -164,7 +164,7 @@ class View:
         try:
             verdict = await self._write(keys=self._keys, args=arguments)
         except (RedisError, TimeoutError, OSError) as error:
-            raise ViewError(f"writing {self._keys[0]}: {error!r}") from error
+            raise ViewError(f"writing {self._keys[0]}: {type(error).__name__}: {error}") from error
         return bool(verdict[0] == b"written")
 
 
@@ -214,7 +214,7 @@ async def refuse_eviction(redis: "Redis") -> None:
     try:
         answer = await redis.config_get("maxmemory-policy")
     except (RedisError, TimeoutError, OSError) as error:
-        raise ViewError(f"asking Redis for its policy: {error!r}") from error
+        raise ViewError(f"asking Redis for its policy: {type(error).__name__}: {error}") from error
     policy = answer.get("maxmemory-policy")
     if policy != "noeviction":
         raise ViewError(f"Redis has maxmemory-policy {policy}; it must be noeviction")

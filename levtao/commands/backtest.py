@@ -8,8 +8,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 
 from engine.domain.events import Output
@@ -18,13 +16,13 @@ from engine.domain.instants import Instant
 from engine.wire.codec import encode_outputs
 from levtao.backtest import Backtest, Hearer, Settings, token_name
 from levtao.held import Purchase
+from levtao.options import BASIS_POINT
 from levtao.problems import stop
+from levtao.tables import show, table
 from producers.prices import PriceFile, PriceFileError
 
 if TYPE_CHECKING:
     from levtao.commands.report import Page
-
-BASIS_POINT = Decimal("0.0001")
 
 PAGE_INTERVAL_S = 900
 """A page alone does not need every NAV published: between two records it follows from the basket and the price."""
@@ -100,10 +98,9 @@ def _print(summaries: list[dict[str, Any]], ticks: int, *, as_json: bool) -> Non
         for summary in summaries:
             sys.stdout.write(json.dumps(summary) + "\n")
         return
-    console = Console()
-    console.print(_table(summaries, ticks))
+    show(_table(summaries, ticks))
     if "held" in summaries[0]:
-        console.print(_held_table(summaries))
+        show(_held_table(summaries))
 
 
 def _page(out: Path) -> "Page":
@@ -138,7 +135,6 @@ def _telling(hearers: list[Hearer]) -> Hearer | None:
 
 
 def _table(summaries: list[dict[str, Any]], ticks: int) -> Table:
-    table = Table(title=f"{ticks:,} ticks, NAV 100 at the first", title_justify="left")
     columns = {
         "L": "multiplier",
         "NAV": "nav",
@@ -151,27 +147,25 @@ def _table(summaries: list[dict[str, Any]], ticks: int) -> Table:
         "turnover": "turnover",
         "short": "shortfall",
     }
-    for heading in columns:
-        table.add_column(heading, justify="right", no_wrap=True)
+    found = table(f"{ticks:,} ticks, NAV 100 at the first", columns)
     for summary in summaries:
-        table.add_row(*(_cell(summary[name]) for name in columns.values()))
-    return table
+        found.add_row(*(_cell(summary[name]) for name in columns.values()))
+    return found
 
 
 def _held_table(summaries: list[dict[str, Any]]) -> Table:
     """What a buyer got between --enter and --exit."""
-    table = Table(title="bought at --enter, sold at --exit", title_justify="left", box=SIMPLE_HEAD)
-    for heading in ("L", "NAV in", "NAV out", "return", "underlying", "lev in", "multiple", "resets", "intra"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    headings = ("L", "NAV in", "NAV out", "return", "underlying", "lev in", "multiple", "resets", "intra")
+    found = table("bought at --enter, sold at --exit", headings)
     for summary in summaries:
         held = summary["held"]
-        table.add_row(
+        found.add_row(
             *(_cell(value) for value in (summary["multiplier"], held["entry_nav"], held["exit_nav"])),
             *(_percent(held[name]) for name in ("return", "underlying_return")),
             *(_cell(held[name] or "0") for name in ("entry_leverage", "effective_multiple")),
             *(_cell(held[name]) for name in ("daily_resets", "intraday_resets")),
         )
-    return table
+    return found
 
 
 def _percent(value: str | None) -> str:

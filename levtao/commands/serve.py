@@ -1,4 +1,4 @@
-"""Commands that prepare and run the service: topics, run, clock, broker."""
+"""Commands that prepare, run and feed the service: topics and tokens apply, send, run, clock, broker."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence

@@ -226,6 +226,8 @@ def test_a_bad_file_is_one_line_and_exit_code_2(tmp_path: Path, text: str, reaso
         (["--multiplier", "1"], "multiplier is above 1 or below 0"),
         (["--multiplier", "11"], "multiplier is at most 10"),
         (["--multiplier", "x"], "'x' is no number"),
+        (["--multiplier", "3", "--lot", "-1"], "'-1' is below 0"),
+        (["--multiplier", "3", "--slippage-bps", "-1"], "'-1' is below 0"),
         (["--multiplier", "3", "--from", "noon"], "'noon' is no RFC 3339 time"),
         (["--multiplier", "3", "--multiplier", "3.0"], "TAO3L is asked for twice"),
     ],
@@ -234,6 +236,24 @@ def test_bad_options_are_named_with_exit_code_2(tmp_path: Path, options: list[st
     done = levtao("backtest", "--prices", prices(tmp_path / "p.csv", (1, 5)), *options)
     assert (done.returncode, done.stdout) == (2, "")
     assert reason in done.stderr
+
+
+@pytest.mark.parametrize("kept", [b"\x1f\x8b\x08", b"\x9e\xff\n", None])
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, kept: bytes | None) -> None:
+    whole = gzip.compress(b"time,price\n1,5\n" * 9)
+    (tmp_path / "p.csv").write_bytes(whole[:-30] if kept is None else kept)
+    done = levtao("backtest", "--prices", tmp_path / "p.csv", "--multiplier", 3)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"levtao: {tmp_path / 'p.csv'}: line 1: ")
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("options", [["--report", "out.html"], ["--enter", "2024-01-01"], ["--lot", "1"]])
+def test_a_scenario_passes_over_no_option_in_silence(tmp_path: Path, options: list[str]) -> None:
+    (tmp_path / "s.jsonl").write_text("")
+    done = levtao("backtest", "--scenario", tmp_path / "s.jsonl", *options, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith("levtao: --scenario ")
 
 
 def test_a_file_that_is_not_there_is_said_so(tmp_path: Path) -> None:

@@ -47,6 +47,25 @@ def test_the_environment_wins_over_the_file_and_the_command_line_over_both(
     assert load(path, kafka="line:3").kafka == "line:3"
 
 
+def test_what_is_wrong_is_named_by_where_it_was_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = written(tmp_path, 'kafka = "nonsense"\n')
+    with pytest.raises(SettingsError, match=r"levtao\.toml: kafka: "):
+        load(path)
+    monkeypatch.setenv("LEVTAO_KAFKA", "nonsense")
+    with pytest.raises(SettingsError, match=r"^environment: LEVTAO_KAFKA: "):
+        load(path)
+    with pytest.raises(SettingsError, match=r"^--kafka: "):
+        load(path, kafka="nonsense")
+
+
+def test_a_replay_no_venue_of_the_settings_would_hear_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "p.csv").write_text("time,price\n1,5\n")
+    config = written(tmp_path, GOOD.replace("min_venues = 3", 'venues = ["a", "b"]'))
+    done = levtao("replay", tmp_path / "p.csv", "--config", config)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "levtao: venue file is not among those of TAO (a, b); --venue names one\n"
+
+
 def test_without_a_file_there_are_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert load(None).kafka == "127.0.0.1:9092"
