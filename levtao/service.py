@@ -4,14 +4,12 @@ import asyncio
 import logging
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
 import structlog
 import typer
-from redis.asyncio import Redis
 
 from consumers.stream import GapError
 from engine.log.kafka import KafkaLog
@@ -19,7 +17,7 @@ from engine.log.port import Log, LogError
 from engine.runtime.lane import DeadLetterFloodError, InputsGoneError
 from engine.runtime.partition import HoleError
 from engine.runtime.recovery import CorruptStateError, NotProvisionedError
-from engine.runtime.view import ViewError, connect
+from engine.runtime.view import ViewError
 from engine.wire.topics import INPUTS
 from levtao.problems import EXIT_INTERRUPTED, EXIT_STOPPED, EXIT_USAGE, stop
 from levtao.settings import Settings, SettingsError, load
@@ -65,13 +63,6 @@ def configure_logging(*, quiet: bool = False) -> None:
 def kafka_log(settings: Settings) -> KafkaLog:
     """The log of the settings."""
     return KafkaLog(settings.kafka, settings.app, settings.session_timeout_s)
-
-
-@asynccontextmanager
-async def redis_client(settings: Settings) -> AsyncIterator["Redis"]:
-    """The Redis of the settings."""
-    async with connect(settings.redis) as redis:
-        yield redis
 
 
 async def provisioned(log: Log, settings: Settings) -> None:

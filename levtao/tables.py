@@ -1,4 +1,4 @@
-"""Tables of numbers on stdout. A number cut short is a wrong one, so none is, however narrow the terminal."""
+"""What goes to stdout in full width. A number cut short is a wrong one, so none is, however narrow the terminal."""
 
 from collections.abc import Iterable
 

@@ -14,11 +14,11 @@ from engine.domain.instants import Instant
 from engine.log.port import Log, LogError, Writer
 from engine.runtime.engine import Engine, spare_gc
 from engine.runtime.recovery import provision
-from engine.runtime.view import ViewError, refuse_eviction
+from engine.runtime.view import ViewError, connect, refuse_eviction
 from engine.wire.codec import DecodeError, read_input
 from engine.wire.topics import TOPICS
 from levtao.problems import stop
-from levtao.service import configure_logging, kafka_log, provisioned, redis_client, run, until_signalled
+from levtao.service import configure_logging, kafka_log, provisioned, run, until_signalled
 from levtao.settings import Settings, SettingsError
 from producers.clock import run_clock
 from producers.inputs import InputWriter
@@ -99,7 +99,7 @@ async def _engine(settings: Settings) -> None:
     spare_gc()
     log = kafka_log(settings)
     await provisioned(log, settings)
-    async with redis_client(settings) as redis:
+    async with connect(settings.redis) as redis:
         try:
             await refuse_eviction(redis)
         except ViewError as error:

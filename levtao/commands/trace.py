@@ -14,6 +14,7 @@ from engine.wire.topics import EVENTS, INPUTS, ORDERS
 from levtao.problems import EXIT_DIFFERS, stop
 from levtao.service import kafka_log, provisioned, run
 from levtao.settings import Settings
+from levtao.tables import show
 from levtao.trace import QUOTES_WITHIN, Event, Trail, add_inputs, offset_of, trail
 
 READ_RECORDS = 2_000
@@ -30,8 +31,11 @@ def from_files(order_id: str, scenario: Path, events: Path, *, as_json: bool) ->
         stop(f"{error.filename}: {error.strerror}")
     except ValueError as error:
         stop(f"{events}: {error}")
-    found = _found(trail((line for line in lines if "cause" in line), order_id), order_id)
-    add_inputs(found, inputs)
+    try:
+        found = _found(trail((line for line in lines if "cause" in line), order_id), order_id)
+        add_inputs(found, inputs)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        stop(f"{events} is not what {scenario} gave: `levtao backtest --scenario` writes it with --events")
     _print(found, as_json=as_json)
 
 
@@ -111,7 +115,11 @@ def _print(found: Trail, *, as_json: bool) -> None:
                 leaf.add(
                     Text(f"input {offset_of(event)}: {given.get('type')}  {' '.join(_fields(given))}", style="dim")
                 )
-    Console().print(tree)
+    console = Console()
+    if console.is_terminal:
+        console.print(tree)
+    else:
+        show(tree)
 
 
 def _fields(event: Event) -> Iterator[str]:

@@ -6,11 +6,11 @@ import typer
 
 from engine.log.port import Log
 from engine.runtime.verify import DifferenceError, Verified, verify
-from engine.runtime.view import View
+from engine.runtime.view import View, connect
 from engine.wire.topics import INPUTS
 from levtao.problems import EXIT_DIFFERS, stop
 from levtao.progress import progress
-from levtao.service import kafka_log, provisioned, redis_client, run
+from levtao.service import kafka_log, provisioned, run
 from levtao.settings import Settings
 
 
@@ -22,7 +22,7 @@ def verify_all(settings: Settings, *, with_redis: bool, as_json: bool) -> None:
 async def _verify_all(settings: Settings, *, with_redis: bool, as_json: bool) -> None:
     log = kafka_log(settings)
     await provisioned(log, settings)
-    async with redis_client(settings) as redis:
+    async with connect(settings.redis) as redis:
         for number in range(settings.partitions):
             view = View(redis, number, settings.app) if with_redis else None
             try:

@@ -17,6 +17,8 @@ from levtao.simulation.walk import Plan, Walk
 GRID = 40
 """A fan is drawn at about so many holding times beside those asked for."""
 DOTS = 800
+CROWDED = 1_000
+"""A logarithmic axis this wide has room for its powers of ten alone."""
 BINS = 60
 
 
@@ -130,6 +132,8 @@ def _spread(found: Walk, days: int) -> Figure:
         look = {"color": "$under", "dash": "dot"} if name == "underlying" else {"color": f"${place % 6}", "width": 2}
         traces.append({"type": "scatter", "mode": "lines", "name": name, "x": middles, "y": cut(share), "line": look})
     x_axis = LOG_AXIS | {"title": {"text": f"what 1 has become after {days} days"}}
+    if high > CROWDED * low:
+        x_axis["dtick"] = 1
     return {"data": traces, "layout": {"xaxis": x_axis, "yaxis": {"title": {"text": "share"}, "tickformat": ".1%"}}}
 
 

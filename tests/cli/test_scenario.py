@@ -161,6 +161,17 @@ def test_a_rebalance_traces_back_to_the_limit_that_was_reached(life: Path) -> No
     assert shown.returncode == 0
 
 
+@pytest.mark.parametrize(("text", "code"), [("no input\n" * 99, 2), ("", 0)])
+def test_a_trace_through_files_that_do_not_belong_together_says_so(
+    life: Path, tmp_path: Path, text: str, code: int
+) -> None:
+    (tmp_path / "other").write_text(text)
+    order = next(event["order_id"] for event in events(life) if event["type"] == "order_sent")
+    done = levtao("trace", order, "--scenario", tmp_path / "other", "--events", life)
+    assert done.returncode == code
+    assert len(done.stderr.splitlines()) == code // 2
+
+
 def test_an_order_there_is_not_is_said_so(life: Path) -> None:
     done = levtao("trace", "TAO-1-1", "--scenario", LIFE, "--events", life)
     assert (done.returncode, done.stderr) == (1, "levtao: no order TAO-1-1\n")
