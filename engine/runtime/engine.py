@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+from collections.abc import Callable
 from contextlib import suppress
 from time import monotonic
 
@@ -26,8 +27,11 @@ def spare_gc() -> None:
 class Engine:
     """Runs lanes for whatever partitions the group gives it, until stopped."""
 
-    def __init__(self, log: Log, redis: "Redis | None", settings: LaneSettings) -> None:
+    def __init__(
+        self, log: Log, redis: "Redis | None", settings: LaneSettings, clock: Callable[[], float] = monotonic
+    ) -> None:
         """Prepare; nothing runs yet."""
+        self.clock = clock
         self.lanes: dict[int, Lane] = {}
         self._log = log
         self._redis = redis
@@ -55,11 +59,11 @@ class Engine:
         self._stopping.set()
 
     async def _stay(self, member: Member) -> None:
-        noted = monotonic()
+        noted = self.clock()
         while not self._stopping.is_set():
             await member.poll(POLL_S)
-            if monotonic() - noted > PROGRESS_NOTED_EVERY_S:
-                noted = monotonic()
+            if self.clock() - noted > PROGRESS_NOTED_EVERY_S:
+                noted = self.clock()
                 ready = {number: lane.next_offset for number, lane in self.lanes.items() if lane.ready.is_set()}
                 await member.note_progress(ready)
 
@@ -69,7 +73,7 @@ class Engine:
         if self._group is None or self._stopping.is_set():
             return
         for number in sorted(partitions):
-            lane = self.lanes[number] = Lane(self._log, self._redis, number, self._settings)
+            lane = self.lanes[number] = Lane(self._log, self._redis, number, self._settings, self.clock)
             self._tasks[number] = self._group.create_task(lane.run(), name=f"lane-{number}")
 
     async def revoked(self) -> None:
