@@ -82,7 +82,7 @@ class _Fold:
         self.partition = Partition(number, dead_letter_limit=NO_LIMIT)
         self.rules = Rules()
         self.implied: dict[str, list[OutputRecord]] = {topic: [] for topic in COMPARED}
-        self.digests: dict[int, str] = {}
+        self.digests: dict[int, str] = {0: self.partition.checkpoint.digest}
         self.stops = {commit.checkpoint.next_offset for commit in outcome.commits
                       if commit.partition == number and commit.checkpoint is not None}  # fmt: skip
 

@@ -103,7 +103,7 @@ class Server:
         del self._past[:-KEPT]
 
 
-SCRIPTS = {view._SCRIPT: Server.write, view._READ_SCRIPT: Server.read, view._READ_ALL_SCRIPT: Server.read_all}
+SCRIPTS = {view._SCRIPT: "write", view._READ_SCRIPT: "read", view._READ_ALL_SCRIPT: "read_all"}
 
 
 class Client:
@@ -116,10 +116,10 @@ class Client:
 
     def register_script(self, script: str) -> Callable[..., Any]:
         """A script to call with keys and arguments."""
-        run = SCRIPTS[script]
+        name = SCRIPTS[script]
 
         async def call(keys: Sequence[str], args: Sequence[bytes | str | int] = ()) -> Answer:
-            return await self._do(lambda: run(self._server, keys, args))
+            return await self._do(lambda: getattr(self._server, name)(keys, args))
 
         return call
 

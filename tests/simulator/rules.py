@@ -32,7 +32,7 @@ class Rules:
     def before(self, book: Book) -> None:
         """Note what there is before an input."""
         self._before = basket(book), cash(book)
-        self._seeded = {token.token for token in book.tokens.values() if not token.series}
+        self._seeded = {token.token for token in book.tokens.values() if token.terms.seed_units and not token.series}
         self._due = [] if book.market.halted else [
             token.token for token in book.tokens.values() if token.status == "live" and not token.halted
         ]  # fmt: skip
@@ -42,8 +42,10 @@ class Rules:
         check(book, given, self._before, bodies, self._seeded)
         self._check_units(book, bodies)
         self._check_resets(book, bodies)
-        for token in _traded(book, bodies):
-            check_bands(book, token)
+        booked = _booked(bodies)
+        for token in book.tokens.values():
+            if token.token not in booked or not token.moved:
+                check_bands(book, token)
         for nav in navs:
             assert nav.nav is None or nav.nav >= ZERO, f"NAV of {nav.token} is {nav.nav}"
             assert nav.inav is None or nav.inav >= ZERO, f"iNAV of {nav.token} is {nav.inav}"
@@ -76,11 +78,10 @@ class Rules:
                 assert not missing, f"{missing} have no reset at {fix.boundary}"
 
 
-def _traded(book: Book, bodies: Sequence[Body]) -> list[Token]:
-    """Tokens in whose baskets something was booked."""
-    names = {share.token: None for body in bodies if isinstance(body, FillBooked | WantsCrossed) for share in body.shares}
-    names |= {body.token: None for body in bodies if isinstance(body, UnitsCreated)}
-    return [book.tokens[name] for name in names]
+def _booked(bodies: Sequence[Body]) -> set[str]:
+    """Tokens whose basket changed: what is booked at the end of an input is looked at in the next."""
+    shares = [share for body in bodies if isinstance(body, FillBooked | WantsCrossed) for share in body.shares]
+    return {share.token for share in shares} | {body.token for body in bodies if isinstance(body, UnitsCreated)}
 
 
 def check_bands(book: Book, token: Token) -> None:
@@ -97,4 +98,4 @@ def check_bands(book: Book, token: Token) -> None:
         return lots > ZERO and lots * price >= market.terms.min_notional
 
     lacking = target(token.terms.multiplier, token.basket, token.cash, price) - token.basket
-    assert sendable(token.want) or not sendable(lacking), f"{token.token} is beyond {limit} and nothing is done"
+    assert sendable(token.want) or not sendable(lacking), f"nothing is done for {token} at {price}, {market.terms}"
