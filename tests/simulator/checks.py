@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from itertools import pairwise
 
 from engine.domain.events import Body
 from engine.domain.numbers import exact
@@ -18,7 +17,7 @@ COMPARED = (ORDERS.name, EVENTS.name, NAVS.name, DEAD_LETTERS.name)
 NO_LIMIT = 1 << 62, 1
 
 
-class Violation(AssertionError):
+class ViolationError(AssertionError):
     """A check that failed, and how."""
 
     def __init__(self, check: str, text: str) -> None:
@@ -28,13 +27,13 @@ class Violation(AssertionError):
 
 
 def verify(outcome: Outcome) -> None:
-    """Raise Violation for the first thing that is wrong."""
+    """Raise ViolationError for the first thing that is wrong."""
     for number in range(outcome.plan.partitions):
         commits = [commit for commit in outcome.commits if commit.partition == number]
         _check_commits(commits)
         _check_records(outcome, number)
     for name, text in outcome.problems:
-        raise Violation(name, text)
+        raise ViolationError(name, text)
     for number in range(outcome.plan.partitions):
         _Fold(outcome, number).check()
 
@@ -45,15 +44,17 @@ def _check_commits(commits: list[Commit]) -> None:
     batch = 0
     for commit in commits:
         if commit.epoch != commit.newest_epoch:
-            raise Violation("fencing", f"{commit.who} committed at {commit.at_s:.3f} s, though another had taken over")
+            raise ViolationError(
+                "fencing", f"{commit.who} committed at {commit.at_s:.3f} s after another had taken over"
+            )
         checkpoint = commit.checkpoint
         if checkpoint is None:
-            raise Violation("checkpoints", f"{commit.who} committed without one at {commit.at_s:.3f} s")
+            raise ViolationError("checkpoints", f"{commit.who} committed without one at {commit.at_s:.3f} s")
         if checkpoint.batch != batch + 1 or checkpoint.next_offset <= at:
-            raise Violation("checkpoints", f"{checkpoint} follows batch {batch} up to input {at}")
+            raise ViolationError("checkpoints", f"{checkpoint} follows batch {batch} up to input {at}")
         strange = [cause for cause in commit.causes if not at <= cause < checkpoint.next_offset]
         if strange:
-            raise Violation("checkpoints", f"{checkpoint} covers from input {at}, but has outputs of {strange}")
+            raise ViolationError("checkpoints", f"{checkpoint} covers from input {at}, but has outputs of {strange}")
         at, batch = checkpoint.next_offset, checkpoint.batch
 
 
@@ -65,11 +66,13 @@ def _check_records(outcome: Outcome, number: int) -> None:
         for record in outcome.log.partition(topic, number).records:
             head = dict(record.headers)["ce_id"]
             if head in ids:
-                raise Violation("ids", f"{topic}/{number}: {head.decode()} is there twice")
+                raise ViolationError("ids", f"{topic}/{number}: {head.decode()} is there twice")
             ids.add(head)
             sequence = int((record.value or b"").partition(b'"sequence":')[2].lstrip().partition(b",")[0])
             if sequence != last[record.key] + 1:
-                raise Violation("sequences", f"{topic}/{number}: {sequence} of {record.key!r} after {last[record.key]}")
+                raise ViolationError(
+                    "sequences", f"{topic}/{number}: {sequence} of {record.key!r} follows {last[record.key]}"
+                )
             last[record.key] = sequence
 
 
@@ -98,14 +101,14 @@ class _Fold:
             if commit.partition == self.number and checkpoint is not None:
                 implied_digest = self.digests[checkpoint.next_offset]
                 if checkpoint.digest != implied_digest:
-                    raise Violation("states", f"{checkpoint} digests to something else than {implied_digest}")
+                    raise ViolationError("states", f"{checkpoint} digests to something else than {implied_digest}")
         for write in self.outcome.writes:
             if write.partition != self.number:
                 continue
             if write.watermark > write.committed:
-                raise Violation("view", f"{write} was ahead of what was committed")
+                raise ViolationError("view", f"{write} was ahead of what was committed")
             if not write.digest == write.said_digest == self.digests.get(write.watermark):
-                raise Violation("view", f"{write} is not what the inputs imply")
+                raise ViolationError("view", f"{write} is not what the inputs imply")
 
     def _take(self, record: Record) -> None:
         with exact():
@@ -125,7 +128,7 @@ class _Fold:
                 try:
                     self.rules.after(book, given, _bodies(outputs), navs)
                 except AssertionError as error:
-                    raise Violation("rules", f"input {self.number}/{record.offset}: {error}") from error
+                    raise ViolationError("rules", f"input {self.number}/{record.offset}: {error}") from error
             if self.partition.next_offset in self.stops:
                 self.partition.changes()
                 self.digests[self.partition.next_offset] = self.partition.checkpoint.digest
@@ -140,10 +143,14 @@ def _compare(at: str, implied: list[OutputRecord], there: list[Record]) -> None:
     for mine, record in zip(implied, there, strict=False):
         same = (mine.key, mine.value, tuple(mine.headers), mine.timestamp_ms)
         if same != (record.key, record.value, record.headers, record.timestamp_ms):
-            raise Violation("fold", f"{at} offset {record.offset}: is {_short(record.value)}, implied {_short(mine.value)}")
+            raise ViolationError(
+                "fold", f"{at} offset {record.offset}: is {_short(record.value)}, implied {_short(mine.value)}"
+            )
     if len(implied) != len(there):
         more = there[len(implied)].value if len(there) > len(implied) else implied[len(there)].value
-        raise Violation("fold", f"{at}: {len(there)} outputs, implied {len(implied)}; the first odd one {_short(more)}")
+        raise ViolationError(
+            "fold", f"{at}: {len(there)} outputs, implied {len(implied)}; the first odd one {_short(more)}"
+        )
 
 
 def _short(value: bytes | None) -> str:

@@ -32,7 +32,7 @@ Send = Callable[[Sequence[Input]], Awaitable[None]]
 
 @dataclass(slots=True)
 class Desk:
-    """What outlives the desk's crashes: where it was in each topic, and how often it saw a sequence twice in one life."""
+    """What outlives its crashes: where it was in each topic, and how many sequences it saw twice in one life."""
 
     partitions: Sequence[int]
     random: Random

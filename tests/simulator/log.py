@@ -38,13 +38,17 @@ class Shared:
     committed: dict[int, int] = field(default_factory=dict)
     """The next input of each partition by its last checkpoint."""
 
-    def note(self, process: Process, transactor: MemoryTransactor, partition: int, batches: Mapping[str, Sequence[Entry]]) -> None:
+    def note(
+        self, process: Process, transactor: MemoryTransactor, partition: int, batches: Mapping[str, Sequence[Entry]]
+    ) -> None:
         """A transaction has just taken effect."""
         checkpoint = next(
             (decode_checkpoint(entry.value) for entry in batches.get(STATES.name, ())
              if entry.key == CHECKPOINT_KEY.encode() and entry.value is not None), None,
         )  # fmt: skip
-        causes = frozenset(_cause(entry) for name, entries in batches.items() if name != STATES.name for entry in entries)
+        causes = frozenset(
+            _cause(entry) for name, entries in batches.items() if name != STATES.name for entry in entries
+        )
         if checkpoint is not None:
             self.committed[partition] = checkpoint.next_offset
         newest = self.log.epochs[transactor.identity]

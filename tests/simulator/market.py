@@ -76,7 +76,8 @@ class Market:
     def _list(self, name: str) -> None:
         pick = self.random.choice
         terms = TokenTerms(
-            multiplier=d(pick(MULTIPLIERS)), seed_units=d(pick([0, 1, 100])), fills=pick(["reported", "reported", "assumed"]),
+            multiplier=d(pick(MULTIPLIERS)), seed_units=d(pick([0, 1, 100])),
+            fills=pick(["reported", "reported", "assumed"]),
             yearly_fee=pick([d(0), d("0.05")]), basket_kind=pick(["perpetual", "spot"]), loan_rate=d("0.1"),
             strike=pick(["next_index", "next_index", "interval"]), strike_interval_s=60, creation_unit=d("0.01"),
             designated_participant="ap", premium_persist_s=5, nav_floor=pick([d(0), d(20)]),
@@ -103,7 +104,9 @@ class Market:
 
     def _quote(self, at_s: float) -> None:
         random = self.random
-        self._price *= random.choice([0.8, 0.93, 1.07, 1.3]) if random.random() < 0.02 else 1 + random.gauss(0, self._move)
+        self._price *= (
+            random.choice([0.8, 0.93, 1.07, 1.3]) if random.random() < 0.02 else 1 + random.gauss(0, self._move)
+        )
         self._price = min(max(self._price, 0.01), 500_000)
         for venue in VENUES if random.random() < 0.85 else VENUES[:1]:
             bid = d(f"{self._price * random.choice([1, 1, 1, 1.002]):.4f}")
@@ -161,7 +164,9 @@ class Market:
                 self._say(at_s + self.pace_s * random.randint(1, 20), ResumeTrading(self.name, *WHO, token=token))
             case 2:
                 self.tokens[name] = replace(known, terms_version=newer.terms_version)
-                self._say(at_s, MergeUnits(self.name, name, d(random.choice(["10", "0.25"])), newer.terms_version, *WHO))
+                self._say(
+                    at_s, MergeUnits(self.name, name, d(random.choice(["10", "0.25"])), newer.terms_version, *WHO)
+                )
             case 3:
                 self.tokens[name] = newer
                 self._say(at_s, newer)

@@ -36,12 +36,16 @@ class Plan:
     def __str__(self) -> str:
         """For a person: what to look at first."""
         lines = [
-            f"seed {self.seed}: {self.engines} engines, {self.partitions} partitions, {len(self.inputs)} inputs "
-            f"of {len(self.underlyings)} underlyings in {self.duration_s:.0f} s, {len(self.faults)} faults",
-            *(f"  fault  {each.at_s:>10.3f} s  {each.act} {each.who} {each.point} {each.lasts_s:g}" for each in self.faults),
+            f"{self.engines} engines, {self.partitions} partitions, {len(self.inputs)} inputs, {self.duration_s:.0f} s",
+            *(
+                f"  fault  {each.at_s:>10.3f} s  {each.act} {each.who} {each.point} {each.lasts_s:g}"
+                for each in self.faults
+            ),
         ]
         if len(self.inputs) <= 30:
-            lines += [f"  input  {each.at_s:>10.3f} s  {each.value[:150].decode(errors='replace')}" for each in self.inputs]
+            lines += [
+                f"  input  {each.at_s:>10.3f} s  {each.value[:150].decode(errors='replace')}" for each in self.inputs
+            ]
         return "\n".join(lines)
 
 

@@ -119,7 +119,8 @@ class Client:
         name = SCRIPTS[script]
 
         async def call(keys: Sequence[str], args: Sequence[bytes | str | int] = ()) -> Answer:
-            return await self._do(lambda: getattr(self._server, name)(keys, args))
+            answer: Answer = await self._do(lambda: getattr(self._server, name)(keys, args))
+            return answer
 
         return call
 

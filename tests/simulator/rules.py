@@ -9,10 +9,10 @@ from engine.domain.events import Body
 from engine.domain.exposure import reached, target
 from engine.domain.inputs import Input
 from engine.domain.instants import DAY, Instant
+from engine.domain.notices import UnitsMerged
 from engine.domain.numbers import ZERO, whole_lots
 from engine.domain.outputs import FillBooked, FixTaken, NavPublished, TokenClosed, TokenReset, WantsCrossed
 from engine.domain.primary_events import UnitsCreated
-from engine.domain.notices import UnitsMerged
 from engine.domain.state import Token
 from tests.domain.test_conservation import basket, cash, check, units_moved
 

@@ -2,23 +2,21 @@
 
 import logging
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
 from multiprocessing import get_context
 from time import monotonic
-from typing import NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple
 
 import structlog
 
 from tests.simulator import plan as plans
-from tests.simulator.checks import Violation, verify
+from tests.simulator.checks import ViolationError, verify
 from tests.simulator.plan import Plan
 from tests.simulator.world import run
-
-T = TypeVar("T")
 
 SHRINK_RUNS = 400
 AHEAD = 4
@@ -59,7 +57,7 @@ def attempt(plan: Plan) -> Result:
     what = plan.seed, outcome.virtual_s, len(plan.inputs), len(plan.faults)
     try:
         verify(outcome)
-    except Violation as violation:
+    except ViolationError as violation:
         return Result(*what, violation.check, str(violation))
     return Result(*what, None, "")
 
@@ -99,8 +97,8 @@ def shrink(plan: Plan, check: str, runs: int = SHRINK_RUNS) -> Plan:
         plan = fewer
     while True:
         size = len(plan.faults) + len(plan.inputs)
-        plan = _thinned(plan.faults, lambda kept, plan=plan: replace(plan, faults=kept), plan, fails)  # type: ignore[misc]
-        plan = _thinned(plan.inputs, lambda kept, plan=plan: replace(plan, inputs=kept), plan, fails)  # type: ignore[misc]
+        plan = _thinned(plan, "faults", fails)
+        plan = _thinned(plan, "inputs", fails)
         if len(plan.faults) + len(plan.inputs) == size or left[0] <= 0:
             return plan
 
@@ -120,23 +118,18 @@ def _shorter(plan: Plan, fails: Callable[[Plan], bool]) -> Plan:
     return plan
 
 
-def _thinned(
-    items: Sequence[T], build: Callable[[tuple[T, ...]], Plan], plan: Plan, fails: Callable[[Plan], bool]
-) -> Plan:
+def _thinned(plan: Plan, name: Literal["faults", "inputs"], fails: Callable[[Plan], bool]) -> Plan:
     """Leave out halves, quarters and so on down to single items, wherever it fails without them too."""
-    kept = tuple(items)
-    chunk = max(1, len(kept) // 2)
-    while kept:
+    chunk = max(1, len(getattr(plan, name)) // 2)
+    while chunk:
         start = 0
-        while start < len(kept):
-            without = kept[:start] + kept[start + chunk :]
-            candidate = build(without)
+        while start < len(kept := getattr(plan, name)):
+            changes: dict[str, Any] = {name: kept[:start] + kept[start + chunk :]}
+            candidate = replace(plan, **changes)
             if fails(candidate):
-                kept, plan = without, candidate
+                plan = candidate
             else:
                 start += chunk
-        if chunk == 1:
-            break
         chunk //= 2
     return plan
 

@@ -30,7 +30,7 @@ from tests.simulator.process import Process
 from tests.simulator.redis import Client, Held, Server
 
 CLOCK_PACES = 7
-SETTLE_S = 7_200.0
+SETTLE_S = 2_400.0
 QUIET_S = 30.0
 RESTART_S = 1.0
 TRIES = 3
@@ -90,7 +90,7 @@ class World:
         for number in range(plan.partitions):
             await provision(log, plan.settings.app, number)
             self.shared.committed[number] = 0
-        mains: dict[str, Main] = {name: self._engine for name in plan.engine_names}
+        mains: dict[str, Main] = dict.fromkeys(plan.engine_names, self._engine)
         mains |= {"broker": self._broker, "desk": self._desk, "feed": self._feed, "clock": self._clock}
         keeping = [self.loop.create_task(self._keep(name, main)) for name, main in mains.items()]
         breaking = self.loop.create_task(self._break())
