@@ -123,7 +123,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
             self._queue.append((owner, handle))
         self._steps += len(self._queue)
         if self._steps > LIVELOCK_STEPS:
-            raise LivelockError(f"{self._steps} steps up to {self._now:.3f} s, and no end")
+            self._steps = 0
+            raise LivelockError(f"{LIVELOCK_STEPS} steps up to {self._now:.3f} s, and no end")
         for _ in range(len(self._queue)):
             owner, handle = self._queue.popleft()
             if owner is not None and owner.paused:

@@ -65,7 +65,7 @@ class Market:
 
     def _terms(self) -> UnderlyingTerms:
         pick = self.random.choice
-        age_s = max(10, round(self.pace_s * 4))
+        age_s = max(10, round(self.pace_s * 10))
         return UnderlyingTerms(
             min_venues=pick([1, 2]), max_age_s=age_s, publication_interval_s=pick([0, 1, 60, 600]),
             max_slice_notional=pick([None, d(5_000)]), slice_interval_s=pick([30, 5]), max_tries=pick([1, 3, 10]),
@@ -114,7 +114,7 @@ class Market:
             self._say(at_s, QuoteObserved(self.name, venue, self._instant(at_s), bid, ask))
 
     def _burst(self, at_s: float) -> None:
-        for number in range(10):
+        for number in range(4):
             self._quote(round(at_s + number * self.random.choice([0, 0.01, 1.0]), 3))
 
     def _silence(self, at_s: float) -> None:

@@ -54,7 +54,7 @@ def draw(seed: int) -> Plan:
     random = Random(seed)
     pace_s = random.choice(PACES_S)
     partitions = random.choice([1, 2, 2])
-    start, inputs = market.draw(random, partitions, random.choice([8, 16, 32, 64]), pace_s)
+    start, inputs = market.draw(random, partitions, random.choice([6, 12, 24, 48]), pace_s)
     duration_s = round(max(given.at_s for given in inputs) + pace_s, 3)
     engines = random.choice([1, 2, 2, 3])
     underlyings = {given.key.decode(): given.partition for given in inputs if given.at_s == 0}

@@ -4,6 +4,7 @@ A call takes time on the way and back. What is on its way arrives, whatever beco
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextvars import Context
 from random import Random
@@ -22,13 +23,14 @@ HICCUP_S = 0.05
 class Process(Tasks):
     """One life of a process, from its start to its crash."""
 
-    def __init__(self, name: str, loop: VirtualLoop, random: Random, armed: list[Fault]) -> None:
-        """`armed` are the faults waiting for this name; they are taken from there when they strike."""
+    def __init__(self, name: str, loop: VirtualLoop, random: Random, armed: list[Fault], struck: Counter[str]) -> None:
+        """`armed` are the faults waiting for this name; when they strike they are taken from there and counted."""
         super().__init__()
         self.name = name
         self.loop = loop
         self.random = random
         self.armed = armed
+        self.struck = struck
         self.alive = True
         self.restart_s = 0.0
         self.cut_until_s = -1.0
@@ -49,6 +51,7 @@ class Process(Tasks):
         if fault.act == "crash":
             self.alive = False
             self.restart_s = fault.lasts_s
+            self.loop.go_on(self)
             for task in list(self.tasks.values()):
                 task.cancel()
         elif fault.act == "pause":
@@ -69,6 +72,7 @@ class Process(Tasks):
         for fault in self.armed:
             if fault.point == point and fault.at_s <= self.loop.time():
                 self.armed.remove(fault)
+                self.struck[f"{fault.act} {point}"] += 1
                 self.strike(fault)
                 break
         if self.paused:
@@ -84,6 +88,7 @@ class Process(Tasks):
         for fault in self.armed:
             if fault.point == kind and fault.at_s <= now_s:
                 self.armed.remove(fault)
+                self.struck[f"{fault.act} {kind}"] += 1
                 return fault
         return None
 

@@ -2,6 +2,7 @@
 
 import logging
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
@@ -29,7 +30,8 @@ class Result(NamedTuple):
     seed: int
     virtual_s: float
     inputs: int
-    faults: int
+    struck: Counter[str]
+    """The faults that found somebody."""
     check: str | None
     """The check that failed."""
     text: str
@@ -54,7 +56,7 @@ def silenced() -> Iterator[None]:
 def attempt(plan: Plan) -> Result:
     """Run a plan and check what it left."""
     outcome = run(plan)
-    what = plan.seed, outcome.virtual_s, len(plan.inputs), len(plan.faults)
+    what = plan.seed, outcome.virtual_s, len(plan.inputs), outcome.struck
     try:
         verify(outcome)
     except ViolationError as violation:

@@ -7,12 +7,14 @@ import asyncio
 import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from hashlib import sha256
 from itertools import count
 from pathlib import Path
 from random import Random
+from typing import get_args
 
 import pytest
 from redis.asyncio import Redis
@@ -20,7 +22,7 @@ from redis.asyncio import Redis
 from engine.runtime.view import View
 from engine.wire.states import Checkpoint
 from engine.wire.topics import TOPICS
-from tests.simulator.faults import Fault
+from tests.simulator.faults import SIDES, Act, Fault
 from tests.simulator.loop import LivelockError, VirtualLoop
 from tests.simulator.mutations import MUTATIONS, Mutation, last_input_taken_again
 from tests.simulator.plan import draw
@@ -30,6 +32,8 @@ from tests.simulator.world import run
 
 ROOT = Path(__file__).parents[2]
 SECONDS = float(os.environ.get("LEVTAO_SIMULATOR_S", "60"))
+TELLING = 400
+"""Among so many seeds every kind of fault strikes."""
 FOUND_WITHIN = 150
 """A defect is found within so many seeds."""
 
@@ -41,13 +45,21 @@ def _quiet() -> Iterator[None]:
 
 
 def test_whatever_goes_wrong_what_is_said_follows_from_what_came_in(capsys: pytest.CaptureFixture[str]) -> None:
-    seeds, inputs, faults, days = 0, 0, 0, 0.0
+    seeds, inputs, days = 0, 0, 0.0
+    struck: Counter[str] = Counter()
     for result in sweep(count(), SECONDS):
         assert result.check is None, report(result.seed, result.check or "", result.text)
-        seeds, inputs, faults = seeds + 1, inputs + result.inputs, faults + result.faults
-        days += result.virtual_s / 86_400
+        seeds, inputs, days = seeds + 1, inputs + result.inputs, days + result.virtual_s / 86_400
+        struck += result.struck
     with capsys.disabled():
-        sys.stdout.write(f"\nsimulator: {seeds} seeds, {inputs} inputs, {faults} faults, {days:.1f} virtual days\n")
+        sys.stdout.write(
+            f"\nsimulator: {seeds} seeds, {inputs} inputs, {struck.total()} faults of {len(struck)} kinds, "
+            f"{days:.1f} virtual days\n"
+        )
+    if seeds >= TELLING:
+        acts, calls = {each.partition(" ")[0] for each in struck}, {each.partition(" ")[2] for each in struck}
+        assert acts == set(get_args(Act))
+        assert calls >= {f"{call}.{side}" for call in ("open", "commit", "view") for side in SIDES}
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: str(mutation.__name__))

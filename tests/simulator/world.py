@@ -1,6 +1,7 @@
 """The whole service in one process: engines, group, log, Redis, feed, clock, broker and desk, under virtual time."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from contextvars import Context
 from dataclasses import dataclass, field
@@ -59,6 +60,8 @@ class Outcome:
     commits: list[Commit]
     writes: list[ViewWrite] = field(default_factory=list)
     problems: list[tuple[str, str]] = field(default_factory=list)
+    struck: Counter[str] = field(default_factory=Counter)
+    """Faults that found somebody, by what and where."""
     lives: int = 0
     virtual_s: float = 0.0
 
@@ -114,12 +117,21 @@ class World:
         self.outcome.problems.append((check, f"at {self.loop.time():.3f} s: {text}"))
         self._failed.set()
 
+    async def abandon(self) -> None:
+        """End a run that does not end by itself."""
+        for process in self.processes.values():
+            process.strike(Fault(self.loop.time(), "crash", process.name))
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+
     async def _keep(self, name: str, main: Main) -> None:
         """Run a process, and another one after it when it is gone."""
         life = 0
         while not self._ending:
             armed = self.armed.setdefault(name, [each for each in self.plan.faults if each.who == name and each.point])
-            process = Process(name, self.loop, Random(f"{self.plan.seed}/{name}/{life}"), armed)
+            process = Process(name, self.loop, Random(f"{self.plan.seed}/{name}/{life}"), armed, self.outcome.struck)
             process.on_lost = self.shared.group.lost
             self.processes[name] = process
             self.outcome.lives += 1
@@ -206,6 +218,7 @@ class World:
             await asyncio.sleep(max(0.0, fault.at_s - self.loop.time()))
             until_s = self.loop.time() + fault.lasts_s
             group = self.shared.group
+            self.outcome.struck[fault.act] += 1
             match fault.act:
                 case "redis_down":
                     self.server.down_until_s = until_s
@@ -301,6 +314,7 @@ def run(plan: Plan) -> Outcome:
             return loop.run_until_complete(world.run())
         except LivelockError as error:
             world.outcome.problems.append(("liveness", str(error)))
+            loop.run_until_complete(world.abandon())
             return world.outcome
     finally:
         loop.close()
