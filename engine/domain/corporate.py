@@ -9,10 +9,12 @@ from engine.domain.commands import MergeUnits
 from engine.domain.costs import nav, pay_costs
 from engine.domain.instants import Instant
 from engine.domain.notices import UnitsMerged
-from engine.domain.numbers import money, text, toward_zero
+from engine.domain.numbers import ONE, money, text, toward_zero
 from engine.domain.outputs import Refusal
 from engine.domain.state import Token
 
+MOST_MERGED = Decimal(10**15)
+"""So many units of the first series may have become one, or one so many."""
 FLOOR = "nav floor"
 """Who merges units where the NAV has fallen below the floor of the terms."""
 
@@ -24,13 +26,10 @@ def merge(book: Book, command: MergeUnits) -> Refusal | None:
         return "unknown_token"
     if token.status not in ("listed", "live"):
         return "not_live"
-    if not command.ratio:
+    if not _leaves_numbers(token, command.ratio):
         return "bad_ratio"
     if command.terms_version <= book.newest_version(token.token):
         return "terms_version_not_newer"
-    units = toward_zero(token.units / command.ratio)
-    if token.units and not units:
-        return "bad_ratio"
     token.terms_version = command.terms_version
     token.nav_floor = money(token.nav_floor * command.ratio)
     _merge(book, token, command.ratio, command.by, command.reason, book.now)
@@ -42,7 +41,7 @@ def merge_below_floor(book: Book, token: Token, value: Decimal, time: Instant) -
 
     Terms that are scheduled come into force all the same, under the number after theirs.
     """
-    if value >= token.nav_floor:
+    if value >= token.nav_floor or not _leaves_numbers(token, Decimal(token.terms.floor_merge)):
         return
     token.terms_version += 1
     market = book.market
@@ -52,6 +51,14 @@ def merge_below_floor(book: Book, token: Token, value: Decimal, time: Instant) -
     ]
     reason = f"a unit is worth less than {text(token.nav_floor)}"
     _merge(book, token, Decimal(token.terms.floor_merge), FLOOR, reason, time)
+
+
+def _leaves_numbers(token: Token, ratio: Decimal) -> bool:
+    """Whether units, initial NAV and the factor of all merges are still numbers of their size afterwards."""
+    factor = token.factor * ratio
+    if not ONE / MOST_MERGED <= factor < MOST_MERGED or not money(token.initial_nav * ratio):
+        return False
+    return not token.units or bool(toward_zero(token.units / ratio))
 
 
 def _merge(book: Book, token: Token, ratio: Decimal, by: str, reason: str, time: Instant) -> None:

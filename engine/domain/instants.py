@@ -13,11 +13,14 @@ Instant: TypeAlias = int
 MILLISECOND = 1_000
 SECOND = 1_000_000
 DAY = 86_400 * SECOND
+LATEST: Instant = 253_339_228_800 * SECOND
+"""9998-01-01T00:00:00Z. Nothing happens from here on: what follows from a time still has four digits of year."""
 
 RFC3339_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})$"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_END: Instant = 253_402_300_800 * SECOND
 
 
 def parse_instant(rfc3339: str) -> Instant:
@@ -30,8 +33,8 @@ def parse_instant(rfc3339: str) -> Instant:
         msg = f"a time needs its offset from UTC: {rfc3339!r}"
         raise ValueError(msg)
     instant = (moment - _EPOCH) // _MICROSECOND
-    if instant < 0:
-        msg = f"a time before 1970: {rfc3339!r}"
+    if not 0 <= instant < _END:
+        msg = f"a time before 1970 or after 9999: {rfc3339!r}"
         raise ValueError(msg)
     return instant
 

@@ -43,7 +43,7 @@ from engine.domain.inputs import (
     SignalObserved,
     TokenQuoteObserved,
 )
-from engine.domain.instants import SECOND, Instant
+from engine.domain.instants import LATEST, SECOND, Instant
 from engine.domain.launch import launch_seeded
 from engine.domain.notices import SignalNoted
 from engine.domain.numbers import text
@@ -166,8 +166,8 @@ def _reset_late(book: Book, seen: Sight, index: Decimal, counted: list[Mid]) -> 
 
 
 def _is_early(time: Instant, position: Position) -> bool:
-    """Whether an input is dated too long after it was appended to the log."""
-    return position.appended is not None and time > position.appended + FUTURE
+    """Whether an input is dated too long after it was appended to the log, or at the end of all calendars."""
+    return time >= LATEST or (position.appended is not None and time > position.appended + FUTURE)
 
 
 def _untimely(book: Book, given: QuoteObserved | ClockTicked) -> Refusal | None:

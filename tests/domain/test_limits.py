@@ -7,18 +7,19 @@ import pytest
 from engine.domain import book, changes, costs, forks, orders
 from engine.domain import primary as requests
 from engine.domain.exposure import price_at
-from engine.domain.inputs import TokenQuoteObserved
-from engine.domain.instants import parse_instant
-from engine.domain.notices import FundingBooked, ParticipantSet, TermsScheduled
+from engine.domain.inputs import ClockTicked, TokenQuoteObserved
+from engine.domain.instants import LATEST, parse_instant
+from engine.domain.notices import FundingBooked, ParticipantSet, TermsScheduled, UnitsMerged
 from engine.domain.numbers import exact
-from engine.domain.outputs import FillBooked, OrderEnded, OrderSent
+from engine.domain.outputs import FillBooked, InputRefused, OrderEnded, OrderSent
 from engine.domain.primary_events import (
     CreationOrdered,
     RequestReceived,
     RequestReturned,
     RequestStruck,
 )
-from tests.desk import Desk, d, only
+from engine.wire.states import decode_record, encode_record
+from tests.desk import Desk, d, none, only
 from tests.domain.costs_scenes import announces, halt_creations, merge, paid, refused, resettled, retermed
 from tests.domain.primary_scenes import (
     AP,
@@ -231,3 +232,48 @@ def test_nobody_is_invited_to_create_while_creations_are_halted() -> None:
 def test_an_invitation_is_within_the_capacity_of_the_market() -> None:
     [invited] = inviting(max_slice_notional=d("2500.0001"), de_lever_time_s=90).all(CreationOrdered)
     assert invited.units == 50
+
+
+@pytest.mark.parametrize("text", ["9999-12-31T23:59:59-00:01", "9999-12-31T23:59:59.999999-23:59"])
+def test_a_time_has_four_digits_of_year_in_utc(text: str) -> None:
+    with pytest.raises(ValueError, match="after 9999"):
+        parse_instant(text)
+
+
+@pytest.mark.parametrize("early_us", [0, 1])
+def test_time_ends_before_what_follows_from_it_could_not_be_written(early_us: int) -> None:
+    desk = spaced()
+    said = desk.feed(ClockTicked("TAO", LATEST - early_us))
+    assert any(isinstance(body, InputRefused) and body.reason == "time_in_future" for body in said) is not early_us
+    assert desk.book is not None
+    assert encode_record(desk.book.market)
+
+
+def test_merges_and_splits_leave_a_factor_that_can_be_read_back() -> None:
+    desk = launched(3, seed=10**9)
+    for ratio, refusal in (("100000000", None), ("10000000", "bad_ratio"), ("0.1", None)):
+        said = merge(desk, ratio)
+        assert [body.reason for body in kinds(said, InputRefused)] == ([] if refusal is None else [refusal])
+        assert decode_record("token", encode_record(desk[NAME])) == desk[NAME]
+    assert desk[NAME].factor == 10**7
+
+
+def test_a_split_leaves_a_new_series_an_initial_value() -> None:
+    desk = Desk.open()
+    desk.token(NAME, 3, seed=0, initial_nav=d("0.000000000000000001"))
+    assert refused(merge(desk, "0.1"), "bad_ratio")
+
+
+@pytest.mark.parametrize("ratio", ["1000000000000000", "0.0000000000000001"])
+def test_no_merge_or_split_is_wider_than_fifteen_digits(ratio: str) -> None:
+    desk = Desk.open()
+    desk.token(NAME, 3, seed=0)
+    assert refused(merge(desk, ratio), "bad_ratio")
+    none(merge(desk, "0.000000000000001"), InputRefused)
+
+
+def test_a_floor_merges_nothing_that_would_leave_no_unit() -> None:
+    desk = worked(seed="0.000000000000000005", token={"nav_floor": d(1000)})
+    desk.quote(200, -1)
+    none(desk.clock(0), UnitsMerged)
+    assert desk[NAME].units == d("0.000000000000000005")
