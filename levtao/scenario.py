@@ -50,7 +50,7 @@ class Scenario:
     def _record(self, value: bytes) -> InputRecord:
         try:
             fields = json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             return InputRecord(self.lines, None, None, value)
         if not isinstance(fields, dict):
             return InputRecord(self.lines, None, None, value)
@@ -58,13 +58,13 @@ class Scenario:
         if "appended" in fields:
             appended = self._instant_ms(fields.pop("appended"))
             value = json.dumps(fields).encode()
-        return InputRecord(self.lines, appended, str(fields.get("underlying")).encode(), value)
+        return InputRecord(self.lines, appended, str(fields.get("underlying")).encode(errors="replace"), value)
 
     def _instant_ms(self, given: object) -> int:
         try:
             return parse_instant(str(given)) // MILLISECOND
         except ValueError:
-            raise ScenarioError(f"line {self.lines + 1}: appended: {given!r} is no RFC 3339 time") from None
+            raise ScenarioError(f"line {self.lines + 1}: appended: {given!r:.80} is no RFC 3339 time") from None
 
 
 def _summary(book: Book, token: Token) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from engine.domain.fields import Name
 from engine.domain.inputs import Input
 from engine.domain.terms import TokenTerms, UnderlyingTerms
 from engine.runtime.lane import LaneSettings
+from engine.wire.codec import DecodeError, encode_input, read_input
 
 DEFAULT_FILE = Path("levtao.toml")
 
@@ -100,6 +101,11 @@ class Settings(BaseSettings):
             commands.append(
                 SetTokenTerms(token.underlying, name, token.terms_version, token_terms, by=who, reason="applied")
             )
+        for command in commands:
+            try:
+                read_input(encode_input(command))
+            except DecodeError as error:
+                raise SettingsError(f"{getattr(command, 'token', command.underlying)}: {error.detail}") from None
         return commands
 
 
@@ -115,7 +121,7 @@ def load(file: Path | None, **overrides: str | None) -> Settings:
             written = tomllib.loads(path.read_text(encoding="utf-8"))
         except OSError as error:
             raise SettingsError(f"{path}: {error.strerror}") from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except (ValueError, RecursionError) as error:
             raise SettingsError(f"{path}: {error}") from None
     given: dict[str, Any] = {name: value for name, value in overrides.items() if value is not None}
     try:

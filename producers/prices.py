@@ -129,7 +129,7 @@ class PriceFile:
             next(reader)
             try:
                 first, second = (_time(next(reader)[column]) for _ in range(2))
-            except (StopIteration, RuntimeError, IndexError, ValueError):
+            except (StopIteration, RuntimeError, IndexError, ValueError, *UNREADABLE):
                 raise PriceFileError(f"{self.path}: bars need two rows to tell their length") from None
         if second - first < 3 * MILLISECOND:
             raise PriceFileError(f"{self.path}: line 3: the second bar does not come after the first")

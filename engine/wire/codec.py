@@ -30,8 +30,7 @@ Undecodable: TypeAlias = Literal[
 _input: TypeAdapter[Input] = TypeAdapter(Input)
 _body: TypeAdapter[Body] = TypeAdapter(Annotated[Body, Field(discriminator="type")])
 _navs = NavEncoder()
-_ENVELOPE_ORDER = ("id", "sequence", "time", "cause", "rules")
-_ENVELOPE = frozenset(_ENVELOPE_ORDER)
+_ENVELOPE = {"id": str, "sequence": int, "time": str, "cause": str, "rules": str}
 
 
 class DecodeError(Exception):
@@ -149,8 +148,11 @@ def decode_output(value: bytes) -> Event:
 
     Raises ValueError for bytes that are no output.
     """
-    fields: dict[str, Any] = json.loads(value)
-    if not isinstance(fields, dict) or not fields.keys() >= _ENVELOPE:
-        raise ValueError("no output: a part of the envelope is missing")
-    identity, sequence, time, cause, rules = (fields.pop(name) for name in _ENVELOPE_ORDER)
+    try:
+        fields: dict[str, Any] = json.loads(value)
+    except RecursionError:
+        raise ValueError("no output: nested without end") from None
+    if not isinstance(fields, dict) or any(type(fields.get(name)) is not kind for name, kind in _ENVELOPE.items()):
+        raise ValueError("no output: a part of the envelope is missing, or of another type")
+    identity, sequence, time, cause, rules = (fields.pop(name) for name in _ENVELOPE)
     return Event(identity, sequence, parse_instant(time), cause, rules, _body.validate_python(fields))

@@ -73,7 +73,7 @@ def make(history: History, out: Path, sources: Sources) -> None:
     """Write the page of a history, or end with one line."""
     try:
         page = build(history, sources)
-    except CourseError as error:
+    except (CourseError, RecordError) as error:
         stop(str(error))
     try:
         out.write_text(page, encoding="utf-8")

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from engine.domain.instants import Instant
 from engine.domain.numbers import ONE
-from levtao.report.records import Record, amount, number
+from levtao.report.records import Record, RecordError, amount, number
 
 REBALANCES = {"token_reset": "reset", "rebalance_triggered": "intraday"}
 FLOW_KINDS = ("creation", "redemption")
@@ -21,6 +21,9 @@ ALERTS = (
     "trading_resumed", "creations_halted", "wind_down_announced", "fork_announced", "premium_alert",
 )  # fmt: skip
 """What goes into the page's list of incidents, beside late resets and fills and overdue orders."""
+
+UNFIT = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError)
+"""What comes of a record that is not as the core says it."""
 
 
 class Trade(NamedTuple):
@@ -190,19 +193,29 @@ class History:
         said = record.fields
         self.rules.add(str(said.get("rules", "")))
         if record.type == "nav_published":
-            self._token(said["token"], said["underlying"]).publish(record)
+            try:
+                self._token(said["token"], said["underlying"]).publish(record)
+            except UNFIT as error:
+                raise RecordError(f"output {said.get('id')}: no published value ({error!r:.120})") from None
         else:
             self._events.append(record)
 
     def settle(self) -> None:
-        """Put the events in the order the core said them and tell each to its token, once however often it was read."""
+        """Put the events in the order the core said them and tell each to its token, once however often it was read.
+
+        Raises RecordError for an event that is not as the core says it.
+        """
         told: list[Record] = []
         for record in sorted(self._events, key=lambda event: event.place):
             if told and told[-1].place != record.place:
                 told.clear()
             if record not in told:
                 told.append(record)
-                self._tell(record)
+                try:
+                    self._tell(record)
+                except UNFIT as error:
+                    identity = record.fields.get("id")
+                    raise RecordError(f"output {identity}: no {_words(record.type)} ({error!r:.120})") from None
         self._events.clear()
         self.incidents.sort()
 

@@ -50,14 +50,16 @@ def of_file(path: Path) -> Iterator[Record]:
             for number, line in enumerate(lines, 1):
                 try:
                     yield of_line(line)
-                except (ValueError, KeyError, TypeError) as error:
+                except (ValueError, KeyError, TypeError, RecursionError) as error:
                     raise RecordError(f"{path}: line {number}: no output of the core ({error!r:.120})") from None
 
 
 def of_line(line: bytes) -> Record:
     """One output as it is on the wire. Raises ValueError, KeyError or TypeError for anything else."""
     said = json.loads(line)
-    place = tuple(int(part) for part in said["id"].split("-"))
+    place = tuple(int(part) for part in str(said["id"]).split("-"))
+    if not isinstance(said["type"], str):
+        raise TypeError("its type is no text")
     return Record(said["type"], parse_instant(said["time"]), place, said)
 
 
