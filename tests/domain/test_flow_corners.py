@@ -115,10 +115,10 @@ def test_the_fee_is_paid_where_units_join() -> None:
     desk.clock(1051)
     said = filled(desk, order, 200)
     paid = only(said, FeePaid)
-    assert near(paid.amount, 10_000 * d("0.001") * 51 / DAY_S, 12)
+    assert near(paid.fee, 10_000 * d("0.001") * 51 / DAY_S, 12)
     made = only(said, UnitsCreated)
-    assert near(issuer_cash(desk) - struck_at, paid.amount + made.fee, 15)
-    assert near(made.nav, 100 - paid.amount / 100, 15)
+    assert near(issuer_cash(desk) - struck_at, paid.fee + made.fee, 15)
+    assert near(made.nav, 100 - paid.fee / 100, 15)
 
 
 def test_a_creation_whose_tries_ran_out_pays_no_charge_for_a_rest() -> None:
