@@ -7,7 +7,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 from redis.asyncio import Redis
 
 from engine.log.kafka import KafkaLog
@@ -16,7 +16,10 @@ from levtao.embedded.kafka import KafkaServer, missing
 from levtao.embedded.valkey import ValkeyServer
 
 settings.register_profile("levtao", deadline=None)  # timings belong to benchmarks
-settings.load_profile("levtao")
+settings.register_profile(
+    "mutants", deadline=None, derandomize=True, database=None, phases=(Phase.explicit, Phase.generate)
+)
+settings.load_profile(os.environ.get("LEVTAO_HYPOTHESIS", "levtao"))
 
 ON_CI = os.environ.get("CI") == "true"
 
