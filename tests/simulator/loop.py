@@ -15,8 +15,8 @@ from typing import Any, TypeVarTuple
 
 Ts = TypeVarTuple("Ts")
 
-LIVELOCK_STEPS = 500_000
-"""A run of so many steps is taken for one that never ends: most have some ten thousand."""
+LIVELOCK_STEPS = 200_000
+"""A run of so many steps is taken for one that never ends: most have some thousands."""
 
 
 class LivelockError(Exception):

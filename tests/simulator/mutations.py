@@ -9,10 +9,9 @@ import pytest
 
 from engine.log.memory import MemoryTransactor
 from engine.log.port import Entry, FencedError, LogError
-from engine.runtime.lane import Lane
+from engine.runtime.lane import Batch, Lane
 from engine.runtime.partition import Partition
 from engine.runtime.viewer import Viewer
-from engine.wire.states import CHECKPOINT_KEY
 from engine.wire.topics import STATES
 from tests.simulator.log import ProcessLog, ProcessTransactor
 from tests.simulator.redis import Server
@@ -25,18 +24,11 @@ def redis_before_the_commit(patch: pytest.MonkeyPatch) -> None:
     """The view hears of a batch before it is committed."""
     real = Lane._commit
 
-    async def commit(self: Lane, partition: Partition, outputs: Any, transactor: Any, viewer: Viewer | None) -> None:
-        class First:
-            async def commit(self, number: int, batches: Batches) -> Mapping[str, int]:
-                if viewer is not None:
-                    changes = {(entry.key or b"").decode(): entry.value for entry in batches[STATES.name]}
-                    changes.pop(CHECKPOINT_KEY)
-                    viewer.push(changes, partition.navs, partition.checkpoint, viewer.position)
-                    await asyncio.sleep(0.01)
-                done: Mapping[str, int] = await transactor.commit(number, batches)
-                return done
-
-        await real(self, partition, outputs, First(), viewer)
+    async def commit(self: Lane, batch: Batch, transactor: Any, viewer: Viewer | None) -> None:
+        if viewer is not None:
+            viewer.push(batch.changes, batch.navs, batch.checkpoint, viewer.position)
+            await asyncio.sleep(0.01)
+        await real(self, batch, transactor, viewer)
 
     patch.setattr(Lane, "_commit", commit)
 

@@ -14,6 +14,7 @@ from typing import Any, Literal, NamedTuple
 
 import structlog
 
+from engine.runtime.engine import spare_gc
 from tests.simulator import plan as plans
 from tests.simulator.checks import ViolationError, verify
 from tests.simulator.plan import Plan
@@ -35,6 +36,12 @@ class Result(NamedTuple):
     check: str | None
     """The check that failed."""
     text: str
+
+
+def prepare() -> None:
+    """For a process that runs many seeds."""
+    spare_gc()
+    silence()
 
 
 def silence() -> None:
@@ -74,7 +81,7 @@ def sweep(seeds: Iterable[int], seconds: float | None = None) -> Iterator[Result
     ends = None if seconds is None else monotonic() + seconds
     jobs = os.cpu_count() or 1
     left = iter(seeds)
-    with ProcessPoolExecutor(jobs, get_context("spawn"), initializer=silence) as pool:
+    with ProcessPoolExecutor(jobs, get_context("spawn"), initializer=prepare) as pool:
         under_way: set[Future[Result]] = {pool.submit(attempt_seed, seed) for seed in islice(left, jobs * AHEAD)}
         while under_way:
             done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
