@@ -196,3 +196,18 @@ def test_requests_are_numbered_in_the_order_they_came() -> None:
     for name in ("z", "a", "m"):
         only(create(desk, 1, name), RequestReceived)
     assert [request(desk, name).number for name in ("z", "a", "m")] == [1, 2, 3]
+
+
+def test_a_mark_passed_without_a_quote_since_the_acceptance_is_passed() -> None:
+    desk = primary(token=HOURLY, max_age_s=3600)
+    desk.clock(3599)
+    accepted_creation(desk, 1)
+    none([*desk.clock(3600), *desk.quote(200, 3601)], RequestStruck)
+    only(desk.quote(200, 7200), RequestStruck)
+
+
+def test_the_next_mark_is_counted_from_the_last_and_not_from_the_acceptance() -> None:
+    desk = primary(token=HOURLY)
+    desk.quote(200, 3000)
+    accepted_creation(desk, 1)
+    only(desk.quote(200, 3600), RequestStruck)
