@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Literal
 
 from engine.domain.addresses import is_address
-from engine.domain.fields import STRICT, Count, Name, Price, Quantity, Ratio, Reference, Seconds, Share, Units
+from engine.domain.fields import STRICT, Count, Name, Quantity, Ratio, Reference, Seconds, Share, Units
 from engine.domain.numbers import ONE, ZERO, exact
 
 MAX_MULTIPLIER = 10
@@ -108,7 +108,7 @@ class TokenTerms:
     """`reported`: a broker's fills come back as inputs. `assumed`: orders are booked where they are decided."""
     netted: bool = True
     """False nets an assumed-fill token with no other (a back-test of one token alone)."""
-    initial_nav: Price = Decimal(100)
+    initial_nav: Quantity = Decimal(100)
     """NAV of the first unit."""
     seed_units: Units = ZERO
     """Units the issuer brings in kind, at target, at the first index price."""

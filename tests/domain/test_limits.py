@@ -6,6 +6,7 @@ import pytest
 
 from engine.domain import book, changes, costs, forks, orders
 from engine.domain import primary as requests
+from engine.domain.commands import SetTokenTerms
 from engine.domain.exposure import price_at
 from engine.domain.inputs import ClockTicked, TokenQuoteObserved
 from engine.domain.instants import LATEST, parse_instant
@@ -18,6 +19,8 @@ from engine.domain.primary_events import (
     RequestReturned,
     RequestStruck,
 )
+from engine.domain.terms import TokenTerms
+from engine.wire.codec import DecodeError, encode_input, read_input
 from engine.wire.states import decode_record, encode_record
 from tests.desk import Desk, d, none, only
 from tests.domain.costs_scenes import announces, halt_creations, merge, paid, refused, resettled, retermed
@@ -277,3 +280,9 @@ def test_a_floor_merges_nothing_that_would_leave_no_unit() -> None:
     desk.quote(200, -1)
     none(desk.clock(0), UnitsMerged)
     assert desk[NAME].units == d("0.000000000000000005")
+
+
+def test_an_initial_value_has_no_more_places_than_money() -> None:
+    listing = SetTokenTerms("TAO", NAME, 1, TokenTerms(multiplier=d(3), initial_nav=d("1E-19")), by="t", reason="t")
+    with pytest.raises(DecodeError, match="initial_nav"):
+        read_input(encode_input(listing))
