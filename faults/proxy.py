@@ -1,0 +1,74 @@
+"""A network that can be slow, silent or cut: TCP relays on loopback, in a thread of their own."""
+
+import asyncio
+import threading
+from contextlib import suppress
+
+from levtao.embedded.ports import LOOPBACK
+
+CHUNK_BYTES = 64 << 10
+LOOK_S = 0.02
+
+
+class Proxy:
+    """A relay to one port. Its fields may be set from any thread and act on what passes from then on."""
+
+    def __init__(self, target_port: int) -> None:
+        """Prepare; `Network.relay` starts it."""
+        self.port = 0
+        self.delay_s = 0.0
+        """Each piece of up to 64 KiB is held back for so long, either way."""
+        self.stalled = False
+        """Nothing passes and nothing is lost: what waits goes on when this ends."""
+        self.cut = False
+        """Connections are broken, new ones too."""
+        self._target_port = target_port
+
+    async def listen(self) -> None:
+        """Accept connections on a port of its own."""
+        server = await asyncio.start_server(self._relay, LOOPBACK, 0)
+        self.port = server.sockets[0].getsockname()[1]
+
+    async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            there, onward = await asyncio.open_connection(LOOPBACK, self._target_port)
+        except OSError:
+            writer.transport.abort()
+            return
+        ways = [asyncio.create_task(self._pump(*way)) for way in ((reader, onward), (there, writer))]
+        while not self.cut and not any(way.done() for way in ways):
+            await asyncio.wait(ways, timeout=LOOK_S, return_when=asyncio.FIRST_COMPLETED)
+        for way in ways:
+            way.cancel()
+        writer.transport.abort()
+        onward.transport.abort()
+
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            while data := await reader.read(CHUNK_BYTES):
+                await asyncio.sleep(self.delay_s)
+                while self.stalled:
+                    await asyncio.sleep(LOOK_S)
+                writer.write(data)
+                await writer.drain()
+
+
+class Network:
+    """The thread all relays run in."""
+
+    def __init__(self) -> None:
+        """Start the thread."""
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="network", daemon=True)
+        self._thread.start()
+
+    def relay(self, target_port: int) -> Proxy:
+        """A new relay to a port on loopback."""
+        proxy = Proxy(target_port)
+        asyncio.run_coroutine_threadsafe(proxy.listen(), self._loop).result(10)
+        return proxy
+
+    def close(self) -> None:
+        """End every relay."""
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
