@@ -14,7 +14,7 @@ from faults.watch import PARTITIONS, OutputWatch, RedisWatch
 
 RECOVERED_WITHIN_S = 90.0
 WARM_S = 1.0
-CALM_S = 10.0
+CALM_S = 6.0
 
 
 @dataclass(frozen=True, slots=True)

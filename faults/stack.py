@@ -199,8 +199,8 @@ class Stack:
         found = []
         for engine in self.engines:
             for line in engine.log.read_text(errors="replace").splitlines():
-                if line.startswith("Traceback"):
-                    found.append(f"engine {engine.name} logged a traceback")
+                if "exception was never retrieved" in line:
+                    found.append(f"engine {engine.name} logged {line[:300]}")
                 elif line.startswith("{") and json.loads(line).get("level") == "error":
                     found.append(f"engine {engine.name} logged {line[:300]}")
         return found

@@ -1,0 +1,267 @@
+"""Defects to be caught: `python -m faults.mutants NAME run ...` is `levtao run ...` with one thing broken.
+
+Each takes away one guard or makes one mistake that is easily made. A campaign that does not catch it proves nothing.
+"""
+
+import os
+import sys
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+from uuid import uuid4
+
+from aiokafka import AIOKafkaConsumer
+
+from engine.domain.inputs import Position
+from engine.domain.state import Order, Record
+from engine.log import kafka
+from engine.log.kafka import KafkaLog, KafkaTransactor
+from engine.log.port import Entry, FencedError, Log, LogError, Transactor
+from engine.log.single_shot import HANDLERS
+from engine.runtime import lane, partition, recovery, view
+from engine.runtime.lane import Batch, Lane
+from engine.runtime.partition import Logged, OutputRecord, Partition
+from engine.runtime.recovery import Recovered
+from engine.runtime.view import View
+from engine.runtime.viewer import Viewer
+from engine.wire.topics import DEAD_LETTERS, INPUTS, STATES
+
+
+def random_transactional_id() -> None:
+    """Every opening of a lane has a transactional id of its own: nobody is fenced."""
+    lane.lane_identity = lambda app, number: f"{app}.{number}.{uuid4().hex}"
+
+
+def redis_before_commit() -> None:
+    """Redis is written before the transaction is committed."""
+
+    async def commit(self: Lane, batch: Batch, transactor: Transactor, viewer: Viewer | None) -> None:
+        if viewer is not None:
+            viewer.push(batch.changes, batch.navs, batch.checkpoint, viewer.position)
+        await transactor.commit(self.number, batch.entries)
+        self.next_offset = batch.checkpoint.next_offset
+
+    Lane._commit = commit  # type: ignore[method-assign]
+
+
+def redis_unchecked() -> None:
+    """Redis takes every write, whatever watermark it has."""
+    for guard in (
+        "if held ~= ARGV[2] then return {'refused', held or ''} end",
+        "if at and at > tonumber(ARGV[3]) then return {'refused', held} end",
+    ):
+        _without_script(guard)
+
+
+def redis_not_cleared() -> None:
+    """A full write of Redis leaves there what else was there."""
+    _without_script("for _, name in ipairs(redis.call('SMEMBERS', names)) do redis.call('DEL', prefix .. name) end")
+    _without_script("redis.call('DEL', names)")
+
+
+def state_from_redis() -> None:
+    """A lane starts from what Redis has, and does not look what was committed since."""
+    sound = recovery.recover
+
+    async def recover(log: Log, held: View | None, number: int) -> Recovered:
+        recovered = await sound(log, held, number)
+        snapshot = None if held is None else await held.read()
+        if snapshot is None:
+            return recovered
+        checkpoint = replace(
+            recovered.partition.checkpoint, next_offset=snapshot.next_offset, digest=snapshot.digest
+        )
+        restored = Partition(number, checkpoint)
+        restored.restore(snapshot.records)
+        return Recovered(restored, dict(snapshot.records), recovered.position, in_view=True)
+
+    lane.recover = recover
+
+
+def inputs_from_redis() -> None:
+    """Inputs are read from where Redis is, not from where the checkpoint is. The check of the offset is there."""
+    places: dict[int, int] = {}
+    sound, reader = recovery.recover, KafkaLog.reader
+
+    async def recover(log: Log, held: View | None, number: int) -> Recovered:
+        recovered = await sound(log, held, number)
+        snapshot = None if held is None else await held.read()
+        places[number] = recovered.partition.next_offset if snapshot is None else snapshot.next_offset
+        return recovered
+
+    def displaced(self: KafkaLog, topic: str, number: int, offset: int | None) -> Any:
+        return reader(self, topic, number, places[number] if topic == INPUTS.name else offset)
+
+    lane.recover = recover
+    KafkaLog.reader = displaced  # type: ignore[method-assign]
+
+
+def no_offset_check() -> None:
+    """As `inputs_from_redis`, and nobody checks that an input is the one that is due."""
+    inputs_from_redis()
+    sound = Partition.apply
+
+    def apply(self: Partition, records: Iterable[Logged], enough: int | None = None) -> list[OutputRecord]:
+        outputs: list[OutputRecord] = []
+        for record in records:
+            if self.flooded or (enough is not None and len(outputs) >= enough):
+                break
+            self._next = record.offset
+            outputs += sound(self, [record])
+        return outputs
+
+    Partition.apply = apply  # type: ignore[method-assign]
+
+
+def ids_from_memory() -> None:
+    """Ids count the inputs this process has taken, instead of naming their place in the log."""
+    taken: dict[int, int] = defaultdict(int)
+
+    def position(number: int, _: int, appended: int | None) -> Position:
+        taken[number] += 1
+        return Position(number, taken[number] - 1, appended)
+
+    partition.Position = position  # type: ignore[misc,assignment]
+
+
+def dead_letters_counted_in_memory() -> None:
+    """The sequence of dead letters begins anew with every lane."""
+    sound = Partition.__init__
+
+    def begin(self: Partition, *arguments: Any, **named: Any) -> None:
+        sound(self, *arguments, **named)
+        self._dead_count = 0
+
+    Partition.__init__ = begin  # type: ignore[method-assign]
+
+
+def fills_forgotten() -> None:
+    """A restart forgets which fills of an order were booked: a duplicate is booked twice."""
+    sound = recovery.Partition.restore.__globals__["decode_record"]
+
+    def decode(name: str, value: bytes) -> Record:
+        record: Record = sound(name, value)
+        if isinstance(record, Order):
+            record.fill_ids.clear()
+        return record
+
+    partition.decode_record = decode
+
+
+def poison_swallowed() -> None:
+    """What cannot be decoded is left out without a dead letter."""
+    sound = Partition.apply
+
+    def apply(self: Partition, records: Iterable[Logged], enough: int | None = None) -> list[OutputRecord]:
+        return [output for output in sound(self, records, enough) if output.topic != DEAD_LETTERS.name]
+
+    Partition.apply = apply  # type: ignore[method-assign]
+
+
+def wall_clock() -> None:
+    """The engine takes its own clock for the time an input was appended."""
+
+    def position(number: int, offset: int, _: int | None) -> Position:
+        return Position(number, offset, time.time_ns() // 1_000_000 * 1_000)
+
+    partition.Position = position  # type: ignore[misc,assignment]
+
+
+def outputs_committed_apart() -> None:
+    """Outputs are one transaction, state and checkpoint the next."""
+    sound = KafkaTransactor.commit
+
+    async def commit(
+        self: KafkaTransactor, number: int, batches: Mapping[str, Sequence[Entry]]
+    ) -> Mapping[str, int]:
+        outputs = {topic: entries for topic, entries in batches.items() if topic != STATES.name and entries}
+        if outputs:
+            await sound(self, number, outputs)
+        return await sound(self, number, {STATES.name: batches[STATES.name]})
+
+    KafkaTransactor.commit = commit  # type: ignore[method-assign]
+
+
+def commit_repeated() -> None:
+    """A commit of which nobody knows whether it arrived is done again, with a new producer of the same id."""
+    sound = KafkaTransactor.commit
+
+    async def commit(
+        self: KafkaTransactor, number: int, batches: Mapping[str, Sequence[Entry]]
+    ) -> Mapping[str, int]:
+        try:
+            return await sound(self, number, batches)
+        except FencedError:
+            raise
+        except LogError:
+            await kafka._close(self._producer)
+            self._producer = KafkaLog(os.environ["LEVTAO_KAFKA"])._producer(f"levtao.{number}")
+            await self._producer.start()
+            return await sound(self, number, batches)
+
+    KafkaTransactor.commit = commit  # type: ignore[method-assign]
+
+
+def calls_repeated() -> None:
+    """Transaction calls without an answer are sent again, as aiokafka does by itself."""
+    for handler in HANDLERS:
+        del handler.do
+
+
+def read_uncommitted() -> None:
+    """Readers of the service see records of transactions that are open or were aborted."""
+    sound = KafkaLog._consumer
+
+    def consumer(self: KafkaLog, group: str | None) -> AIOKafkaConsumer:
+        made = sound(self, group)
+        made._isolation_level = "read_uncommitted"
+        return made
+
+    KafkaLog._consumer = consumer  # type: ignore[method-assign]
+
+
+def state_read_before_the_fence() -> None:
+    """A lane reads its state first, and only then shuts out whoever had it."""
+    sound, transactor = recovery.recover, KafkaLog.transactor
+    found: dict[int, Recovered] = {}
+
+    @asynccontextmanager
+    async def late(self: KafkaLog, identity: str) -> AsyncIterator[KafkaTransactor]:
+        number = int(identity.rpartition(".")[2])
+        found[number] = await sound(self, None, number)
+        async with transactor(self, identity) as opened:
+            yield opened
+
+    async def recover(_log: Log, _held: View | None, number: int) -> Recovered:
+        return found.pop(number)
+
+    KafkaLog.transactor = late  # type: ignore[method-assign]
+    lane.recover = recover
+
+
+def _without_script(text: str) -> None:
+    """Take a piece out of the script that writes Redis."""
+    if text not in view._SCRIPT:
+        sys.exit(f"the script that writes Redis has no {text}")
+    view._SCRIPT = view._SCRIPT.replace(text, "")
+
+
+MUTANTS: dict[str, Callable[[], None]] = {
+    mutant.__name__: mutant
+    for mutant in (
+        random_transactional_id, redis_before_commit, redis_unchecked, redis_not_cleared, state_from_redis,
+        inputs_from_redis, no_offset_check, ids_from_memory, dead_letters_counted_in_memory, fills_forgotten,
+        poison_swallowed, wall_clock, outputs_committed_apart, commit_repeated, calls_repeated, read_uncommitted,
+        state_read_before_the_fence,
+    )
+}  # fmt: skip
+
+
+if __name__ == "__main__":
+    MUTANTS[sys.argv.pop(1)]()
+    from levtao.cli import main
+
+    main()
