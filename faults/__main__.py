@@ -35,15 +35,15 @@ def main() -> None:
 
 def table(outcome: Outcome) -> str:
     """Recovery by fault, and how much was compared."""
-    times: dict[str, list[float]] = defaultdict(list)
+    times: dict[str, list[tuple[float, float, float]]] = defaultdict(list)
     for suffered in outcome.suffered:
         if suffered.recovered_s is not None:
-            times[suffered.fault].append(suffered.recovered_s)
-    lines = ["", "| fault | times | recovered within, median | worst |", "| --- | --- | --- | --- |"]
-    lines += [
-        f"| {fault} | {len(seconds)} | {median(seconds):.1f} s | {max(seconds):.1f} s |"
-        for fault, seconds in sorted(times.items())
-    ]
+            times[suffered.fault].append((suffered.lasted_s, suffered.recovered_s, suffered.silence_s))
+    lines = ["", "| fault | times | lasted | recovered within | worst | silent for | worst |", "| --- " * 7 + "|"]
+    for fault, figures in sorted(times.items()):
+        lasted, recovered, silent = (sorted(column) for column in zip(*figures, strict=True))
+        shown = (median(lasted), median(recovered), recovered[-1], median(silent), silent[-1])
+        lines.append(f"| {fault} | {len(figures)} | " + " | ".join(f"{seconds:.1f} s" for seconds in shown) + " |")
     lines += [
         f"partition {number}: {done.inputs:,} inputs, {done.outputs:,} outputs, {done.checkpoints:,} transactions and "
         f"{done.looks:,} looks at Redis are those of an undisturbed run"

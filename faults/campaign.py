@@ -25,6 +25,8 @@ class Suffered:
     at_s: float
     lasted_s: float
     recovered_s: float | None
+    silence_s: float
+    """The longest time meanwhile in which some partition said nothing."""
 
 
 @dataclass(slots=True)
@@ -87,9 +89,10 @@ class Campaign:
             outputs = OutputWatch(stack.broker.bootstrap)
             looks = RedisWatch(stack.client())
             feed = Feed(stack.broker.bootstrap, self.seed, outputs.orders)
+            stack.burst = feed.burst
             feed.start()
             try:
-                self._suffer(stack, random, outcome, lambda: Fresh(feed, outputs, looks))
+                self._suffer(stack, random, outcome, outputs, lambda: Fresh(feed, outputs, looks))
             finally:
                 feed.stop()
             self._settle(stack, outcome, outputs, looks, feed)
@@ -98,16 +101,16 @@ class Campaign:
             looks.stop()
             outcome.problems += [*feed.problems, *stack.problems, *stack.errors()]
             for number in range(PARTITIONS):
-                check = PartitionCheck(
-                    stack.broker.bootstrap, number, DEAD_LETTERS, outputs.seen, looks.seen[number]
-                )
+                check = PartitionCheck(stack.broker.bootstrap, number, DEAD_LETTERS, outputs.seen, looks.seen[number])
                 try:
                     outcome.checked.append(check.run())
                 except WrongError as wrong:
                     outcome.problems.append(str(wrong))
         return outcome
 
-    def _suffer(self, stack: Stack, random: Random, outcome: Outcome, fresh: Callable[[], Fresh]) -> None:
+    def _suffer(
+        self, stack: Stack, random: Random, outcome: Outcome, outputs: OutputWatch, fresh: Callable[[], Fresh]
+    ) -> None:
         """One fault after the other; the next begins when the service has recovered, and a little later."""
         begun = time.monotonic()
         if _seconds_until(stack, fresh()) is None:
@@ -120,12 +123,13 @@ class Campaign:
                 return
             stack.hold(random.uniform(0, WARM_S))
             at = time.monotonic()
+            outputs.begin_listening()
             FAULTS[fault](stack, random)
             lasted = time.monotonic() - at
             recovered = _seconds_until(stack, fresh())
-            outcome.suffered.append(Suffered(fault, at - begun, lasted, recovered))
+            outcome.suffered.append(Suffered(fault, at - begun, lasted, recovered, outputs.silence_s))
             within = "not recovered" if recovered is None else f"recovered within {recovered:.1f} s"
-            self.say(f"{at - begun:7.1f} s  {fault:30} {lasted:5.1f} s  {within}")
+            self.say(f"{at - begun:7.1f} s  {fault:30} {lasted:5.1f} s  {within}, silent for {outputs.silence_s:.1f} s")
             if recovered is None:
                 outcome.problems.append(f"{fault}: not recovered within {RECOVERED_WITHIN_S:.0f} s")
                 return

@@ -178,6 +178,13 @@ def redis_cut_off(stack: Stack, random: Random) -> None:
         engine.redis.stalled = False
 
 
+def inputs_flooded(stack: Stack, random: Random) -> None:
+    """Hundreds of duplicates and every kind of poison at once, and an engine killed over it."""
+    stack.burst()
+    stack.hold(random.uniform(0, 0.3))
+    random.choice(stack.engines).kill()
+
+
 def clocks_stepped(stack: Stack, random: Random) -> None:
     """The wall clocks of Kafka and of the engines leap by up to an hour, each by itself, and back."""
     clocks = [stack.broker_clock, *(engine.clock for engine in stack.engines)]
@@ -195,7 +202,6 @@ FAULTS: dict[str, Fault] = {
         broker_killed, broker_frozen, broker_frozen_engines_killed,
         redis_killed, redis_frozen, redis_flushed, redis_set_back, redis_disk_full, redis_memory_full, redis_cut_off,
         redis_flushed_engine_killed, redis_set_back_engine_killed,
-        servers_killed, network_slow, clocks_stepped,
+        servers_killed, network_slow, clocks_stepped, inputs_flooded,
     )
 }  # fmt: skip
-

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from confluent_kafka import Consumer, TopicPartition
 
@@ -60,9 +60,9 @@ def read_all(bootstrap: str, topic: str, number: int) -> list[Found]:
         while True:
             for message in consumer.consume(5_000, 0.1):
                 if message.error() is None:
-                    headers = [(name, value) for name, value in message.headers() or []]
+                    headers: Any = message.headers() or []
                     at = message.offset() or 0
-                    found.append(Found(at, message.timestamp()[1], message.key(), message.value(), headers))
+                    found.append(Found(at, message.timestamp()[1], message.key(), message.value(), list(headers)))
                     until = monotonic() + READ_DEADLINE_S
                 elif _at_end(consumer, topic, number, found):
                     return found
@@ -134,9 +134,7 @@ class PartitionCheck:
             )
         self.done.outputs += 1
 
-    def _same_states(
-        self, batch: Sequence[Found], changes: Mapping[str, bytes | None], partition: Partition
-    ) -> None:
+    def _same_states(self, batch: Sequence[Found], changes: Mapping[str, bytes | None], partition: Partition) -> None:
         """A transaction's records of state and its checkpoint."""
         implied = [(name.encode(), value) for name, value in changes.items()]
         implied.append((CHECKPOINT_KEY.encode(), encode_checkpoint(partition.checkpoint)))
@@ -186,7 +184,9 @@ class PartitionCheck:
             raise WrongError(f"{self._at(INPUTS.name)}: {len(inputs) - partition.next_offset} inputs were not taken")
         for watermark in looks:
             if watermark:
-                raise WrongError(f"Redis, partition {self.number}, was at input {watermark}: no transaction ended there")
+                raise WrongError(
+                    f"Redis, partition {self.number}, was at input {watermark}: no transaction ended there"
+                )
 
 
 def _batches(states: Sequence[Found]) -> Iterator[list[Found]]:

@@ -27,12 +27,13 @@ from engine.runtime.partition import Logged, OutputRecord, Partition
 from engine.runtime.recovery import Recovered
 from engine.runtime.view import View
 from engine.runtime.viewer import Viewer
+from engine.wire.states import decode_record
 from engine.wire.topics import DEAD_LETTERS, INPUTS, STATES
 
 
 def random_transactional_id() -> None:
     """Every opening of a lane has a transactional id of its own: nobody is fenced."""
-    lane.lane_identity = lambda app, number: f"{app}.{number}.{uuid4().hex}"
+    _put(lane, "lane_identity", lambda app, number: f"{app}.{number}.{uuid4().hex}")
 
 
 def redis_before_commit() -> None:
@@ -44,7 +45,7 @@ def redis_before_commit() -> None:
         await transactor.commit(self.number, batch.entries)
         self.next_offset = batch.checkpoint.next_offset
 
-    Lane._commit = commit  # type: ignore[method-assign]
+    _put(Lane, "_commit", commit)
 
 
 def redis_unchecked() -> None:
@@ -71,14 +72,12 @@ def state_from_redis() -> None:
         snapshot = None if held is None else await held.read()
         if snapshot is None:
             return recovered
-        checkpoint = replace(
-            recovered.partition.checkpoint, next_offset=snapshot.next_offset, digest=snapshot.digest
-        )
+        checkpoint = replace(recovered.partition.checkpoint, next_offset=snapshot.next_offset, digest=snapshot.digest)
         restored = Partition(number, checkpoint)
         restored.restore(snapshot.records)
         return Recovered(restored, dict(snapshot.records), recovered.position, in_view=True)
 
-    lane.recover = recover
+    _put(lane, "recover", recover)
 
 
 def inputs_from_redis() -> None:
@@ -95,8 +94,8 @@ def inputs_from_redis() -> None:
     def displaced(self: KafkaLog, topic: str, number: int, offset: int | None) -> Any:
         return reader(self, topic, number, places[number] if topic == INPUTS.name else offset)
 
-    lane.recover = recover
-    KafkaLog.reader = displaced  # type: ignore[method-assign]
+    _put(lane, "recover", recover)
+    _put(KafkaLog, "reader", displaced)
 
 
 def no_offset_check() -> None:
@@ -113,7 +112,7 @@ def no_offset_check() -> None:
             outputs += sound(self, [record])
         return outputs
 
-    Partition.apply = apply  # type: ignore[method-assign]
+    _put(Partition, "apply", apply)
 
 
 def ids_from_memory() -> None:
@@ -124,7 +123,7 @@ def ids_from_memory() -> None:
         taken[number] += 1
         return Position(number, taken[number] - 1, appended)
 
-    partition.Position = position  # type: ignore[misc,assignment]
+    _put(partition, "Position", position)
 
 
 def dead_letters_counted_in_memory() -> None:
@@ -135,20 +134,19 @@ def dead_letters_counted_in_memory() -> None:
         sound(self, *arguments, **named)
         self._dead_count = 0
 
-    Partition.__init__ = begin  # type: ignore[method-assign]
+    _put(Partition, "__init__", begin)
 
 
 def fills_forgotten() -> None:
     """A restart forgets which fills of an order were booked: a duplicate is booked twice."""
-    sound = recovery.Partition.restore.__globals__["decode_record"]
 
     def decode(name: str, value: bytes) -> Record:
-        record: Record = sound(name, value)
+        record = decode_record(name, value)
         if isinstance(record, Order):
             record.fill_ids.clear()
         return record
 
-    partition.decode_record = decode
+    _put(partition, "decode_record", decode)
 
 
 def poison_swallowed() -> None:
@@ -158,7 +156,7 @@ def poison_swallowed() -> None:
     def apply(self: Partition, records: Iterable[Logged], enough: int | None = None) -> list[OutputRecord]:
         return [output for output in sound(self, records, enough) if output.topic != DEAD_LETTERS.name]
 
-    Partition.apply = apply  # type: ignore[method-assign]
+    _put(Partition, "apply", apply)
 
 
 def wall_clock() -> None:
@@ -167,31 +165,27 @@ def wall_clock() -> None:
     def position(number: int, offset: int, _: int | None) -> Position:
         return Position(number, offset, time.time_ns() // 1_000_000 * 1_000)
 
-    partition.Position = position  # type: ignore[misc,assignment]
+    _put(partition, "Position", position)
 
 
 def outputs_committed_apart() -> None:
     """Outputs are one transaction, state and checkpoint the next."""
     sound = KafkaTransactor.commit
 
-    async def commit(
-        self: KafkaTransactor, number: int, batches: Mapping[str, Sequence[Entry]]
-    ) -> Mapping[str, int]:
+    async def commit(self: KafkaTransactor, number: int, batches: Mapping[str, Sequence[Entry]]) -> Mapping[str, int]:
         outputs = {topic: entries for topic, entries in batches.items() if topic != STATES.name and entries}
         if outputs:
             await sound(self, number, outputs)
         return await sound(self, number, {STATES.name: batches[STATES.name]})
 
-    KafkaTransactor.commit = commit  # type: ignore[method-assign]
+    _put(KafkaTransactor, "commit", commit)
 
 
 def commit_repeated() -> None:
     """A commit of which nobody knows whether it arrived is done again, with a new producer of the same id."""
     sound = KafkaTransactor.commit
 
-    async def commit(
-        self: KafkaTransactor, number: int, batches: Mapping[str, Sequence[Entry]]
-    ) -> Mapping[str, int]:
+    async def commit(self: KafkaTransactor, number: int, batches: Mapping[str, Sequence[Entry]]) -> Mapping[str, int]:
         try:
             return await sound(self, number, batches)
         except FencedError:
@@ -202,7 +196,7 @@ def commit_repeated() -> None:
             await self._producer.start()
             return await sound(self, number, batches)
 
-    KafkaTransactor.commit = commit  # type: ignore[method-assign]
+    _put(KafkaTransactor, "commit", commit)
 
 
 def calls_repeated() -> None:
@@ -220,7 +214,7 @@ def read_uncommitted() -> None:
         made._isolation_level = "read_uncommitted"
         return made
 
-    KafkaLog._consumer = consumer  # type: ignore[method-assign]
+    _put(KafkaLog, "_consumer", consumer)
 
 
 def state_read_before_the_fence() -> None:
@@ -238,15 +232,22 @@ def state_read_before_the_fence() -> None:
     async def recover(_log: Log, _held: View | None, number: int) -> Recovered:
         return found.pop(number)
 
-    KafkaLog.transactor = late  # type: ignore[method-assign]
-    lane.recover = recover
+    _put(KafkaLog, "transactor", late)
+    _put(lane, "recover", recover)
 
 
 def _without_script(text: str) -> None:
     """Take a piece out of the script that writes Redis."""
     if text not in view._SCRIPT:
         sys.exit(f"the script that writes Redis has no {text}")
-    view._SCRIPT = view._SCRIPT.replace(text, "")
+    _put(view, "_SCRIPT", view._SCRIPT.replace(text, ""))
+
+
+def _put(owner: Any, name: str, defect: Any) -> None:
+    """Put a defect where something sound is."""
+    if not hasattr(owner, name):
+        sys.exit(f"{owner} has no {name} to be replaced")
+    setattr(owner, name, defect)
 
 
 MUTANTS: dict[str, Callable[[], None]] = {

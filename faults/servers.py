@@ -77,6 +77,9 @@ class Broker(KafkaServer):
             "advertised.listeners": f"PLAINTEXT://{self.bootstrap}{told}",
             "listener.security.protocol.map": ",".join(f"{name}:PLAINTEXT" for name in names),
             "inter.broker.listener.name": "PLAINTEXT",
+            # A broker that was killed is let in again only when its old session has ended.
+            "broker.session.timeout.ms": 3_000,
+            "broker.heartbeat.interval.ms": 500,
         }
         return super()._properties() + "".join(f"{name}={value}\n" for name, value in settings.items())
 

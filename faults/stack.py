@@ -6,9 +6,11 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 from redis import Redis
 
@@ -115,8 +117,10 @@ class Stack:
     folder: Path
     mutant: str | None = None
     problems: list[str] = field(default_factory=list)
+    burst: Callable[[], None] = lambda: None
+    """Makes the feed send a lot at once."""
 
-    def __enter__(self) -> "Stack":
+    def __enter__(self) -> Self:
         """Start the servers, prepare the topics, start the engines."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self.network = Network()
@@ -188,7 +192,7 @@ class Stack:
             if engine.process is None:
                 continue
             try:
-                code = engine.process.wait(STOP_DEADLINE_S)
+                code: int | str = engine.process.wait(STOP_DEADLINE_S)
             except subprocess.TimeoutExpired:
                 code = "nothing"
             if code:
@@ -199,9 +203,8 @@ class Stack:
         found = []
         for engine in self.engines:
             for line in engine.log.read_text(errors="replace").splitlines():
-                if "exception was never retrieved" in line:
-                    found.append(f"engine {engine.name} logged {line[:300]}")
-                elif line.startswith("{") and json.loads(line).get("level") == "error":
+                error = line.startswith("{") and json.loads(line).get("level") == "error"
+                if error or "exception was never retrieved" in line:
                     found.append(f"engine {engine.name} logged {line[:300]}")
         return found
 

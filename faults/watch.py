@@ -63,6 +63,8 @@ class OutputWatch:
     seen: dict[tuple[str, int], list[tuple[int, bytes]]] = field(default_factory=lambda: defaultdict(list))
     committed: dict[int, int] = field(default_factory=dict)
     """Of each partition the input that is next by its last checkpoint."""
+    _heard: dict[int, float] = field(default_factory=dict)
+    _silence: dict[int, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Start the thread."""
@@ -75,6 +77,22 @@ class OutputWatch:
         self._stopping.set()
         self._thread.join(30)
 
+    def begin_listening(self) -> None:
+        """Measure the silence from now on."""
+        now = time.monotonic()
+        self._heard = dict.fromkeys(range(PARTITIONS), now)
+        self._silence = dict.fromkeys(range(PARTITIONS), 0.0)
+
+    @property
+    def silence_s(self) -> float:
+        """The longest time between two transactions of a partition since."""
+        return max(self._silence.values(), default=0.0)
+
+    def _hear(self, number: int) -> None:
+        now = time.monotonic()
+        self._silence[number] = max(self._silence.get(number, 0.0), now - self._heard.get(number, now))
+        self._heard[number] = now
+
     def _run(self) -> None:
         consumer = reader(self.bootstrap)
         consumer.assign([TopicPartition(topic.name, number, 0) for topic in TOPICS[1:] for number in range(PARTITIONS)])
@@ -86,6 +104,7 @@ class OutputWatch:
                 key, value = message.key(), message.value()
                 self.seen[topic, number].append((message.offset() or 0, short(key, value)))
                 if key == CHECKPOINT_KEY.encode():
+                    self._hear(number)
                     self.committed[number] = json.loads(value or b"")["next_offset"]
                 elif topic == ORDERS.name:
                     order = json.loads(value or b"")
@@ -123,7 +142,7 @@ class RedisWatch:
     def look(self, number: int) -> None:
         """Note what is there now, if it is not what was there before."""
         keys = [f"levtao:{{{number}}}:{name}" for name in ("meta", "names")]
-        (next_offset, claimed), found = self.client.eval(READ_SCRIPT, 2, *keys)  # type: ignore[misc]
+        (next_offset, claimed), found = self.client.eval(READ_SCRIPT, 2, *keys)
         if next_offset is None:
             self.watermark.pop(number, None)
             return
