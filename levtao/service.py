@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import structlog
@@ -21,6 +22,8 @@ from engine.runtime.view import ViewError
 from engine.wire.topics import INPUTS
 from levtao.problems import EXIT_INTERRUPTED, EXIT_STOPPED, EXIT_USAGE, stop
 from levtao.settings import Settings, SettingsError, load
+
+SELDOM_S = 10.0
 
 KNOWN = (
     LogError,
@@ -43,6 +46,26 @@ def settings_of(config: Path | None, kafka: str | None, redis: str | None) -> Se
         stop(str(error))
 
 
+class Seldom(logging.Filter):
+    """Lets each kind of aiokafka's lines through once in a while: of a lost broker it tells hundreds of times a second."""
+
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        """Nothing has been said yet."""
+        super().__init__()
+        self._clock = clock
+        self._again_at: dict[tuple[str, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether a line of this kind is due; what is in it does not make it another."""
+        if not record.name.startswith("aiokafka"):
+            return True
+        kind, now = (record.name, str(record.msg)), self._clock()
+        if now < self._again_at.get(kind, now):
+            return False
+        self._again_at[kind] = now + SELDOM_S
+        return True
+
+
 def configure_logging(*, quiet: bool = False) -> None:
     """One JSON line an event on stderr; libraries, and everything when `quiet`, only when something is wrong."""
     shared: list[structlog.types.Processor] = [
@@ -56,6 +79,7 @@ def configure_logging(*, quiet: bool = False) -> None:
     ]
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(processors=written, foreign_pre_chain=shared))
+    handler.addFilter(Seldom())
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL if quiet else logging.ERROR)
     structlog.configure(
