@@ -47,7 +47,7 @@ def settings_of(config: Path | None, kafka: str | None, redis: str | None) -> Se
 
 
 class Seldom(logging.Filter):
-    """Lets each kind of aiokafka's lines through once in a while: of a lost broker it tells hundreds of times a second."""
+    """Lets each kind of aiokafka's lines through once in a while: a lost broker it tells hundreds of times a second."""
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         """Nothing has been said yet."""
