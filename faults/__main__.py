@@ -10,6 +10,8 @@ from statistics import median
 
 from faults.campaign import Campaign, Outcome
 from faults.catalogue import FAULTS
+from faults.mutants import MUTANTS
+from faults.proof import prove_all
 
 
 def main() -> None:
@@ -19,10 +21,13 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=60.0, help="at least; every fault comes at least once")
     parser.add_argument("--only", action="append", choices=sorted(FAULTS), help="again for more than one")
     parser.add_argument("--calm", action="store_true", help="no faults at all, a few seconds of inputs")
-    parser.add_argument("--mutant", help="a defect of `faults.mutants`, which has to be caught")
+    parser.add_argument("--mutant", choices=sorted(MUTANTS), help="a defect, which has to be caught")
+    parser.add_argument("--prove", nargs="*", metavar="DEFECT", help="every defect, or these, until it is caught")
     parser.add_argument("--folder", type=Path, help="keep logs and data there")
     given = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("asked to end"))  # so that no server is left behind
+    if given.prove is not None:
+        sys.exit(not prove_all(given.prove))
     folder = given.folder or Path(tempfile.mkdtemp(prefix="levtao-faults-"))
     faults = [] if given.calm else given.only or sorted(FAULTS)
     print(f"seed {given.seed}, {len(faults)} faults, logs and data in {folder}", flush=True)

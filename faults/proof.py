@@ -1,7 +1,7 @@
-"""`python -m faults.proof [MUTANT ...]`: every defect through the campaign, calm first, then harassed until caught."""
+"""`./dev faults --prove [DEFECT ...]`: each through the campaign, calm first, then harassed until caught."""
 
-import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from faults.campaign import Campaign
@@ -56,15 +56,11 @@ def _cell(message: str) -> str:
     return message[:SHOWN_CHARACTERS].replace("|", "\\|")
 
 
-def main() -> None:
-    """Print the table row by row."""
+def prove_all(names: Sequence[str]) -> bool:
+    """Print the table row by row; whether every defect was caught."""
     print("| defect | undisturbed | caught by | saying |\n| --- | --- | --- | --- |", flush=True)
     rows = []
-    for name in sys.argv[1:] or MUTANTS:
+    for name in names or MUTANTS:
         rows.append(prove(name))
         print(rows[-1], flush=True)
-    sys.exit(any("not caught" in row for row in rows))
-
-
-if __name__ == "__main__":
-    main()
+    return not any("not caught" in row for row in rows)
