@@ -99,7 +99,7 @@ class Campaign:
             stack.stop_engines()
             outputs.stop()
             looks.stop()
-            outcome.problems += [*feed.problems, *stack.problems, *stack.errors()]
+            outcome.problems = [*stack.problems, *outcome.problems, *feed.problems, *stack.errors()]
             for number in range(PARTITIONS):
                 check = PartitionCheck(stack.broker.bootstrap, number, DEAD_LETTERS, outputs.seen, looks.seen[number])
                 try:
@@ -146,10 +146,10 @@ class Campaign:
 
 
 def _seconds_until(stack: Stack, holds: Callable[[], bool]) -> float | None:
-    """How long it takes until `holds` does; None if it is too long."""
+    """How long it takes until `holds` does; None if it is too long, or an engine has given up."""
     begun = time.monotonic()
     while not holds():
-        if time.monotonic() - begun > RECOVERED_WITHIN_S:
+        if stack.problems or time.monotonic() - begun > RECOVERED_WITHIN_S:
             return None
         stack.tend()
         time.sleep(PAUSE_S)

@@ -18,7 +18,7 @@ from aiokafka import AIOKafkaConsumer
 from engine.domain.inputs import Position
 from engine.domain.state import Order, Record
 from engine.log import kafka
-from engine.log.kafka import KafkaLog, KafkaTransactor
+from engine.log.kafka import KafkaLog, KafkaReader, KafkaTransactor
 from engine.log.port import Entry, FencedError, Log, LogError, Transactor
 from engine.log.single_shot import HANDLERS
 from engine.runtime import lane, partition, recovery, view
@@ -80,27 +80,23 @@ def state_from_redis() -> None:
     _put(lane, "recover", recover)
 
 
-def inputs_from_redis() -> None:
-    """Inputs are read from where Redis is, not from where the checkpoint is. The check of the offset is there."""
-    places: dict[int, int] = {}
-    sound, reader = recovery.recover, KafkaLog.reader
+def inputs_from_the_end() -> None:
+    """A lane that is opened again reads what is new, not what is due. The check of the offset is there."""
+    sound = KafkaLog.reader
 
-    async def recover(log: Log, held: View | None, number: int) -> Recovered:
-        recovered = await sound(log, held, number)
-        snapshot = None if held is None else await held.read()
-        places[number] = recovered.partition.next_offset if snapshot is None else snapshot.next_offset
-        return recovered
+    @asynccontextmanager
+    async def reader(self: KafkaLog, topic: str, number: int, offset: int | None) -> AsyncIterator[KafkaReader]:
+        async with sound(self, topic, number, offset) as opened:
+            if topic == INPUTS.name and offset:
+                opened.seek(await opened.end())
+            yield opened
 
-    def displaced(self: KafkaLog, topic: str, number: int, offset: int | None) -> Any:
-        return reader(self, topic, number, places[number] if topic == INPUTS.name else offset)
-
-    _put(lane, "recover", recover)
-    _put(KafkaLog, "reader", displaced)
+    _put(KafkaLog, "reader", reader)
 
 
 def no_offset_check() -> None:
-    """As `inputs_from_redis`, and nobody checks that an input is the one that is due."""
-    inputs_from_redis()
+    """As `inputs_from_the_end`, and nobody checks that an input is the one that is due."""
+    inputs_from_the_end()
     sound = Partition.apply
 
     def apply(self: Partition, records: Iterable[Logged], enough: int | None = None) -> list[OutputRecord]:
@@ -254,7 +250,7 @@ MUTANTS: dict[str, Callable[[], None]] = {
     mutant.__name__: mutant
     for mutant in (
         random_transactional_id, redis_before_commit, redis_unchecked, redis_not_cleared, state_from_redis,
-        inputs_from_redis, no_offset_check, ids_from_memory, dead_letters_counted_in_memory, fills_forgotten,
+        inputs_from_the_end, no_offset_check, ids_from_memory, dead_letters_counted_in_memory, fills_forgotten,
         poison_swallowed, wall_clock, outputs_committed_apart, commit_repeated, calls_repeated, read_uncommitted,
         state_read_before_the_fence,
     )
