@@ -49,11 +49,23 @@ def apply() -> None:
 
 
 def retrieve_failures(producer: Any) -> None:
-    """Look at the failures aiokafka left in futures of its own, which else are logged as never retrieved."""
+    """Look at the failures aiokafka left in futures of its own, which else are logged as never retrieved.
+
+    Those too that come later: a call that hangs outlives the time a producer is given to close.
+    """
     accumulator, transactions = producer._message_accumulator, producer._txn_manager
     waiters = [batch._drain_waiter for batches in accumulator._batches.values() for batch in batches]
     waiters += [batch._drain_waiter for batch in accumulator._pending_batches]
     waiters.append(transactions._transaction_waiter)
     for waiter in waiters:
-        if waiter is not None and waiter.done() and not waiter.cancelled():
-            waiter.exception()
+        if waiter is None:
+            continue
+        if waiter.done():
+            _look_at(waiter)
+        else:
+            waiter.add_done_callback(_look_at)
+
+
+def _look_at(waiter: "asyncio.Future[Any]") -> None:
+    if not waiter.cancelled():
+        waiter.exception()
