@@ -166,6 +166,17 @@ def network_slow(stack: Stack, random: Random) -> None:
         way.delay_s = 0.0
 
 
+def network_slow_engines_killed(stack: Stack, random: Random) -> None:
+    """Kafka is far away, and both engines are killed: with transactions half said."""
+    delay_s = random.uniform(0.05, 0.25)
+    for engine in stack.engines:
+        engine.kafka.delay_s = delay_s
+    stack.hold(random.uniform(2, 4))
+    for engine in stack.engines:
+        engine.kill()
+        engine.kafka.delay_s = 0.0
+
+
 def redis_cut_off(stack: Stack, random: Random) -> None:
     """The engines have no way to Redis any more; then one that swallows everything for a while."""
     for engine in stack.engines:
@@ -202,6 +213,6 @@ FAULTS: dict[str, Fault] = {
         broker_killed, broker_frozen, broker_frozen_engines_killed,
         redis_killed, redis_frozen, redis_flushed, redis_set_back, redis_disk_full, redis_memory_full, redis_cut_off,
         redis_flushed_engine_killed, redis_set_back_engine_killed,
-        servers_killed, network_slow, clocks_stepped, inputs_flooded,
+        servers_killed, network_slow, network_slow_engines_killed, clocks_stepped, inputs_flooded,
     )
 }  # fmt: skip

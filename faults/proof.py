@@ -23,6 +23,7 @@ MEANT: dict[str, tuple[str, ...]] = {
     "no_offset_check": ("engines_killed",),
     "poison_swallowed": (),
     "wall_clock": ("clocks_stepped",),
+    "read_uncommitted": ("network_slow_engines_killed", "network_slow_engines_killed"),
     "commit_repeated": FREEZES,
     "calls_repeated": ("engine_unheard", "broker_frozen"),
     "state_read_before_the_fence": FREEZES,

@@ -24,10 +24,11 @@ class Proxy:
         """Connections are broken, new ones too."""
         self._target_port = target_port
 
-    async def listen(self) -> None:
+    async def listen(self) -> asyncio.Server:
         """Accept connections on a port of its own."""
         server = await asyncio.start_server(self._relay, LOOPBACK, 0)
         self.port = server.sockets[0].getsockname()[1]
+        return server
 
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -36,12 +37,14 @@ class Proxy:
             writer.transport.abort()
             return
         ways = [asyncio.create_task(self._pump(*way)) for way in ((reader, onward), (there, writer))]
-        while not self.cut and not any(way.done() for way in ways):
-            await asyncio.wait(ways, timeout=LOOK_S, return_when=asyncio.FIRST_COMPLETED)
-        for way in ways:
-            way.cancel()
-        writer.transport.abort()
-        onward.transport.abort()
+        try:
+            while not self.cut and not any(way.done() for way in ways):
+                await asyncio.wait(ways, timeout=LOOK_S, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for way in ways:
+                way.cancel()
+            writer.transport.abort()
+            onward.transport.abort()
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
@@ -59,16 +62,26 @@ class Network:
     def __init__(self) -> None:
         """Start the thread."""
         self._loop = asyncio.new_event_loop()
+        self._relays: list[tuple[Proxy, asyncio.Server]] = []
         self._thread = threading.Thread(target=self._loop.run_forever, name="network", daemon=True)
         self._thread.start()
 
     def relay(self, target_port: int) -> Proxy:
         """A new relay to a port on loopback."""
         proxy = Proxy(target_port)
-        asyncio.run_coroutine_threadsafe(proxy.listen(), self._loop).result(10)
+        self._relays.append((proxy, asyncio.run_coroutine_threadsafe(proxy.listen(), self._loop).result(10)))
         return proxy
 
     def close(self) -> None:
         """End every relay."""
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(10)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
+        self._loop.close()
+
+    async def _end(self) -> None:
+        for proxy, server in self._relays:
+            server.close()
+            proxy.cut = True
+        passing = asyncio.all_tasks() - {asyncio.current_task()}
+        await asyncio.gather(*passing, return_exceptions=True)
