@@ -73,6 +73,7 @@ class Server:
         mode, onto, *rest = (arg if isinstance(arg, bytes) else str(arg).encode() for arg in args)
         held = self.at(keys[0])
         at = held.meta.get("next")
+        self._remember()
         if mode == b"delta":
             if at != onto:
                 return [b"refused", at or b""]
@@ -80,7 +81,6 @@ class Server:
             return [b"refused", at]
         else:
             held.records.clear()
-        self._remember()
         place = 4
         while place < len(rest):
             name, size = rest[place].decode(), int(rest[place + 1])
