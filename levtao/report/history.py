@@ -13,7 +13,6 @@ from levtao.report.records import Record, RecordError, amount, number
 
 REBALANCES = {"token_reset": "reset", "rebalance_triggered": "intraday"}
 FLOW_KINDS = ("creation", "redemption")
-PAID = ("funding_booked", "fee_paid")
 FLOWS = ("units_created", "units_redeemed")
 ALERTS = (
     "want_abandoned", "index_lost", "index_regained", "token_terminated", "token_closed", "cancel_requested",
@@ -238,6 +237,10 @@ class History:
             self._trade(record, said["shares"], crossed=False)
         elif kind == "wants_crossed":
             self._trade(record, said["shares"], crossed=True)
+        elif kind == "funding_booked":
+            for share in said["shares"]:
+                of_venue = {name: said[name] for name in ("venue", "funding_time", "rate", "price")}
+                self._token(share["token"], said["underlying"]).paid.append(record._replace(fields=of_venue | share))
         if kind in ALERTS or (kind == "order_ended" and said["outcome"] == "overdue"):
             what = "creations resumed" if said.get("halted") is False else _words(kind)
             self.incidents.append(Incident(record.time, what, _detail(said)))
@@ -263,7 +266,7 @@ class History:
             token.merges.append(Merge(record.time, _in_partition(record), amount(said["ratio"])))
         elif kind in FLOWS:
             token.flows.append(record)
-        elif kind in PAID:
+        elif kind == "fee_paid":
             token.paid.append(record)
 
     def _send(self, record: Record) -> None:

@@ -104,7 +104,11 @@ def creation(log: Log, at: float) -> None:
     sent(log, at, "c1", "3", "100", [{"token": "TAO3L", "quantity": "3"} | mark])
     filled(log, at + 1, "c1", "3", "100.2", [share("TAO3L", "3", "-300.63", **mark)])
     log.say("units_created", at + 1, token="TAO3L", request_id="R1", units="1")
-    log.say("funding_booked", at + 2, token="TAO3L", rate="0.0001", amount="-0.03")
+    log.say(
+        "funding_booked", at + 2, venue="binance", funding_time=format_instant(START), rate="0.0001", price="100",
+        amount=None, shares=[{"token": "TAO3L", "basket": "3", "cash": "-0.03", "request": None, "to_issuer": False}],
+        unshared="0",
+    )  # fmt: skip
 
 
 def attributed(log: Log, day: int, *, off: str = "0.2") -> None:

@@ -76,7 +76,7 @@ def test_trades_go_to_the_decision_they_were_made_for(tmp_path: Path) -> None:
     assert (flow.kind, flow.fills[0].quantity) == ("creation", d(3))
     assert [each.kind for each in token.executions].count("late reset") == 1
     assert [record.type for record in token.flows] == ["units_created"]
-    assert [record.type for record in token.paid] == ["funding_booked"]
+    assert [(record.type, record.fields["cash"]) for record in token.paid] == [("funding_booked", "-0.03")]
 
 
 def test_a_flow_s_share_without_its_request_goes_to_the_last_flow(tmp_path: Path) -> None:
