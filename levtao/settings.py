@@ -64,13 +64,18 @@ class Settings(BaseSettings):
     """So many undecodable inputs among the last `dead_letter_window` stop the service."""
     dead_letter_window: int = Field(default=10_000, ge=1)
     """See `dead_letter_limit`."""
+    view_every_s: float = Field(default=0.2, ge=0, le=60)
+    """Redis is written no more often: what is committed between is written once, as it is then."""
     underlyings: dict[Name, UnderlyingListing] = {}
     tokens: dict[Name, TokenListing] = {}
 
     def lane(self) -> LaneSettings:
         """What a lane needs of this."""
         return LaneSettings(
-            app=self.app, dead_letter_limit=self.dead_letter_limit, dead_letter_window=self.dead_letter_window
+            app=self.app,
+            dead_letter_limit=self.dead_letter_limit,
+            dead_letter_window=self.dead_letter_window,
+            view_every_s=self.view_every_s,
         )
 
     def partition_of(self, underlying: str) -> int:

@@ -53,6 +53,8 @@ class LaneSettings:
     commit_after_s: float = 0.2
     """Inputs of which nothing came are committed at the latest after this; after a crash they are read again."""
     commit_after_inputs: int = 5_000
+    view_every_s: float = 0.2
+    """Time from one write of the view to the next."""
     backoff_s: float = 0.2
     fenced_backoff_s: float = 5.0
     stop_deadline_s: float = 4.0
@@ -130,7 +132,7 @@ class Lane:
                 if self._view is None:
                     await self._run(partition, reader, transactor, None)
                     return
-                viewer = _viewer(self._view, recovered)
+                viewer = _viewer(self._view, recovered, self.settings.view_every_s)
                 async with asyncio.TaskGroup() as tasks:
                     tasks.create_task(viewer.run())
                     try:
@@ -223,7 +225,7 @@ def _leaves(group: BaseExceptionGroup[Exception]) -> Iterator[Exception]:
             yield error
 
 
-def _viewer(view: View, recovered: Recovered) -> Viewer:
+def _viewer(view: View, recovered: Recovered, every_s: float) -> Viewer:
     checkpoint = recovered.partition.checkpoint
     onto = checkpoint.next_offset if recovered.in_view else None
-    return Viewer(view, recovered.records, checkpoint, recovered.position, onto)
+    return Viewer(view, recovered.records, checkpoint, recovered.position, onto, every_s)

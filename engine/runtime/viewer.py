@@ -16,8 +16,6 @@ from engine.runtime.view import View, ViewError
 from engine.wire.states import Checkpoint
 
 BACKOFF_S = 0.5
-EVERY_S = 0.2
-"""Time from one write to the next: what is committed between is written once, as it is then."""
 
 _log = structlog.get_logger("levtao.view")
 
@@ -32,6 +30,8 @@ class Viewer:
     position: int
     onto: int | None
     """The watermark the view is known to have; None asks for a full write."""
+    every_s: float = 0.0
+    """Time from one write to the next: what is committed between is written once, as it is then."""
     failures: int = 0
     _changed: dict[str, bytes | None] = field(default_factory=dict)
     _navs: dict[str, NavPublished] = field(default_factory=dict)
@@ -81,7 +81,7 @@ class Viewer:
             self._wake.clear()
             if self.behind:
                 await self._write()
-                await self._pause(EVERY_S)
+                await self._pause(self.every_s)
         if self.behind:
             await self._write()
 
