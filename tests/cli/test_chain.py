@@ -34,7 +34,8 @@ def settings(fills: str) -> str:
     # Flat out, an hour of the file passes in a moment: give the broker until the next day.
     patience = "" if fills == "assumed" else "order_expiry_s = 86400\nmax_slice_notional = 10000\n"
     lots = "lot = 0\nmin_notional = 0\n" if fills == "assumed" else ""
-    text = "session_timeout_s = 1\nview_every_s = 0\n[underlyings.TAO]\npartition = 0\nvenues = ['file']\nmin_venues = 1\nmax_age_s = 600\n"
+    text = "session_timeout_s = 1\nview_every_s = 0\n"
+    text += "[underlyings.TAO]\npartition = 0\nvenues = ['file']\nmin_venues = 1\nmax_age_s = 600\n"
     text += lots + patience
     for multiplier in MULTIPLIERS:
         name = f"TAO{multiplier.lstrip('-')}{'S' if multiplier.startswith('-') else 'L'}"
