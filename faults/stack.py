@@ -203,7 +203,8 @@ class Stack:
         found = []
         for engine in self.engines:
             for line in engine.log.read_text(errors="replace").splitlines():
-                error = line.startswith("{") and json.loads(line).get("level") == "error"
+                said = json.loads(line) if line.startswith("{") else {}
+                error = said.get("level") == "error" and not said.get("logger", "").startswith("aiokafka")
                 if error or "exception was never retrieved" in line:
                     found.append(f"engine {engine.name} logged {line[:300]}")
         return found

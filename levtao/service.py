@@ -78,7 +78,11 @@ def configure_logging(*, quiet: bool = False) -> None:
         structlog.processors.JSONRenderer(),
     ]
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(structlog.stdlib.ProcessorFormatter(processors=written, foreign_pre_chain=shared))
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            processors=written, foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared]
+        )
+    )
     handler.addFilter(Seldom())
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL if quiet else logging.ERROR)

@@ -1,6 +1,7 @@
 """Real servers for the tests that need them, started once; and what to do where they cannot be."""
 
 import os
+import signal
 import warnings
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -20,6 +21,9 @@ settings.register_profile(
     "mutants", deadline=None, derandomize=True, database=None, phases=(Phase.explicit, Phase.generate)
 )
 settings.load_profile(os.environ.get("LEVTAO_HYPOTHESIS", "levtao"))
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+"""A runner in the background is deaf to it, and so would be every process the tests start."""
 
 ON_CI = os.environ.get("CI") == "true"
 

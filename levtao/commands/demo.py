@@ -53,6 +53,7 @@ class Demo:
 def show(demo: Demo) -> None:
     """Run the demo, then verify what it left behind. Exit code 1 if that is not what its inputs imply."""
     configure_logging(quiet=True)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have started it deaf
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _as_interrupt)
     with tempfile.TemporaryDirectory(prefix="levtao-demo-") as folder:
