@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import TypeVar
 
-from engine.domain.commands import SetTokenTerms, SetUnderlyingTerms
+from engine.domain.commands import SetTokenTerms, SetUnderlyingTerms, terms_of
 from engine.domain.events import Body, Output
 from engine.domain.exposure import Ladder
 from engine.domain.index import IndexRule, Mid
@@ -144,7 +144,7 @@ class Book:
         """The newest terms version of a token, or of the underlying for None, in force or scheduled; 0 for none."""
         known = self.tokens.get(token) if token is not None else self.market
         in_force = 0 if known is None else known.terms_version
-        scheduled = (each.terms_version for each in self.market.pending_terms if getattr(each, "token", None) == token)
+        scheduled = (each.terms_version for each in self.market.pending_terms if terms_of(each) == token)
         return max([in_force, *scheduled])
 
     def halted(self, token: Token) -> bool:
@@ -255,14 +255,14 @@ class Book:
 
     def creations_of(self, token: Token) -> list[Request]:
         """Creations whose units are still to come into `token`."""
-        return [each for each in self._open_requests() if each.token == token.token and each.flow == "creation"]
+        return [
+            each for each in (*self.queued(), *self.flows()) if each.token == token.token and each.flow == "creation"
+        ]
 
-    def redemptions_of(self, token: Token) -> list[Request]:
-        """Redemptions whose units are still outstanding."""
-        return [each for each in self.queued() if each.token == token.token and each.flow == "redemption"]
-
-    def _open_requests(self) -> list[Request]:
-        return [*self.queued(), *self.flows()]
+    def redeemable(self, token: Token) -> Decimal:
+        """Units outstanding less those of queued redemptions."""
+        queued = [each for each in self.queued() if each.token == token.token and each.flow == "redemption"]
+        return token.units - sum((each.units for each in queued), ZERO)
 
     def exposed(self, low: Decimal, high: Decimal) -> list[Token]:
         """Live tokens that may need something at a price from `low` to `high`, by name."""

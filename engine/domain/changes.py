@@ -1,7 +1,7 @@
 """Changes of terms and of participants: by versioned commands, at once or from an announced time on."""
 
 from engine.domain.book import Book
-from engine.domain.commands import SetParticipant, SetTokenTerms, SetUnderlyingTerms
+from engine.domain.commands import SetParticipant, SetTokenTerms, SetUnderlyingTerms, terms_of
 from engine.domain.costs import pay_costs
 from engine.domain.notices import ParticipantSet, TermsScheduled
 from engine.domain.outputs import InputRefused, Refusal, TokenTermsChanged, UnderlyingTermsChanged
@@ -14,7 +14,7 @@ COSTS = ("yearly_fee", "loan_rate", "basket_kind")
 
 def set_terms(book: Book, command: SetTokenTerms | SetUnderlyingTerms) -> Refusal | None:
     """Put terms in force, or note them for when they are to be. A book that is new takes them at once."""
-    token = command.token if isinstance(command, SetTokenTerms) else None
+    token = terms_of(command)
     if command.terms_version <= book.newest_version(token):
         return "terms_version_not_newer"
     effective = command.effective

@@ -46,6 +46,11 @@ class SetTokenTerms:
     version: Literal[1] = 1
 
 
+def terms_of(command: SetTokenTerms | SetUnderlyingTerms) -> str | None:
+    """The token whose terms these are; None for those of the underlying."""
+    return command.token if isinstance(command, SetTokenTerms) else None
+
+
 @dataclass(frozen=True, slots=True)
 class Entitlement:
     """What a participant may do with a token. Caps are units; null is no cap."""

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from engine.domain.attribution import scale_day
 from engine.domain.book import Book
-from engine.domain.commands import MergeUnits
+from engine.domain.commands import MergeUnits, terms_of
 from engine.domain.costs import nav, pay_costs
 from engine.domain.instants import Instant
 from engine.domain.notices import UnitsMerged
@@ -24,7 +24,7 @@ def merge(book: Book, command: MergeUnits) -> Refusal | None:
     token = book.tokens.get(command.token)
     if token is None:
         return "unknown_token"
-    if token.status not in ("listed", "live"):
+    if token.ended:
         return "not_live"
     if not _leaves_numbers(token, command.ratio):
         return "bad_ratio"
@@ -46,7 +46,7 @@ def merge_below_floor(book: Book, token: Token, value: Decimal, time: Instant) -
     token.terms_version += 1
     market = book.market
     market.pending_terms = [
-        replace(each, terms_version=each.terms_version + 1) if getattr(each, "token", None) == token.token else each
+        replace(each, terms_version=each.terms_version + 1) if terms_of(each) == token.token else each
         for each in market.pending_terms
     ]
     reason = f"a unit is worth less than {text(token.nav_floor)}"

@@ -41,7 +41,7 @@ def close_terminated(book: Book, price: Decimal) -> None:
         if token.open or sendable(token.want, price, terms):
             continue
         rest = token.basket
-        worth = money(rest * _assumed_price(book, -rest, price))
+        worth = money(rest * (price * terms.slipped(-rest)))
         move(book, token, -rest, worth)
         final_value = paid_out(max(ZERO, token.cash) / token.units)
         shortfall = max(ZERO, -token.cash)
@@ -104,7 +104,7 @@ def _assume(book: Book, accounts: list[Holder], price: Decimal, counted: Iterabl
         if not netted.parts:
             continue
         order = _order(book, netted, price, counted, time, urgent=urgent, assumed=True)
-        at = _assumed_price(book, netted.quantity, price)
+        at = price * book.market.terms.slipped(netted.quantity)
         commission = money(abs(netted.quantity) * at * book.market.terms.commission)
         shares = book_parts(book, order.parts, order.sign, at, commission)
         book.emit(
@@ -209,9 +209,3 @@ def _order(
 def _part(book: Book, want: Want) -> Part:
     why = traded(book.account(want.token, want.request))
     return Part(want.token, want.purpose, abs(want.quantity), why, want.request)
-
-
-def _assumed_price(book: Book, quantity: Decimal, price: Decimal) -> Decimal:
-    """`P (1 + sign(dQ) slippage)`."""
-    slippage = book.market.terms.slippage
-    return price * (ONE + slippage) if quantity > ZERO else price * (ONE - slippage)

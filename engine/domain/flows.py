@@ -11,7 +11,7 @@ from engine.domain.costs import move, pay_costs
 from engine.domain.exposure import equity
 from engine.domain.launch import launch
 from engine.domain.netting import sendable
-from engine.domain.numbers import ONE, ZERO, money, paid_in, paid_out, toward_zero, whole_lots
+from engine.domain.numbers import ZERO, money, paid_in, paid_out, toward_zero, whole_lots
 from engine.domain.primary import count, give_back, settle
 from engine.domain.primary_events import RestReturned, Returned, SettlementInstructed, UnitsCreated, UnitsRedeemed
 from engine.domain.sight import Sight
@@ -47,7 +47,7 @@ def _is_done(book: Book, request: Request, price: Decimal) -> bool:
 
 def _give_back_ended(book: Book, token: Token, request: Request) -> None:
     """Of a token that ends: unstruck creations return at once, unstruck redemptions get the final value."""
-    if request.flow == "creation" and token.status in ("terminated", "closed"):
+    if request.flow == "creation" and token.ended:
         give_back(book, request, "token_ended")
     elif token.status == "closed":
         give_back(book, request, "token_ended", paid_out(request.delivered * token.final_value))
@@ -135,7 +135,7 @@ def _end_unwinding(book: Book, token: Token, request: Request, price: Decimal) -
     if request.created:
         _hedged(book, request)
     else:
-        reason: Returned = "nothing_filled" if token.status not in ("terminated", "closed") else "token_ended"
+        reason: Returned = "token_ended" if token.ended else "nothing_filled"
         give_back(book, request, reason, request.returned)
 
 
@@ -210,6 +210,5 @@ def _hedged(book: Book, request: Request) -> None:
 
 def _charge(quantity: Decimal, price: Decimal, terms: UnderlyingTerms) -> Decimal:
     """What trading a rest would have cost: slippage, and commission at the slipped price."""
-    slipped = ONE + terms.slippage if quantity > ZERO else ONE - terms.slippage
     size = abs(quantity) * price
-    return paid_in(size * terms.slippage + size * slipped * terms.commission)
+    return paid_in(size * terms.slippage + size * terms.slipped(quantity) * terms.commission)

@@ -7,8 +7,6 @@ from engine.domain.orders import cancel
 from engine.domain.outputs import Refusal
 from engine.domain.state import Token
 
-ENDED = ("terminated", "closed")
-
 
 def halt(book: Book, command: HaltTrading) -> Refusal | None:
     """Stop a token, or all of the underlying: cancel what is out for it, hold what is wanted."""
@@ -71,7 +69,7 @@ def wind_down(book: Book, command: WindDownToken) -> Refusal | None:
     token = book.tokens.get(command.token)
     if token is None:
         return "unknown_token"
-    if token.status in ENDED:
+    if token.ended:
         return "not_live"
     if command.last_reset <= book.now:
         return "effective_in_past"

@@ -135,16 +135,10 @@ def _size(book: Book, token: Token, flow: Flow, name: str, at: Premium) -> Decim
     if flow == "creation" and (token.creations_halted or token.last_reset is not None):
         return ZERO
     limits = [quote.bid_depth if flow == "creation" else quote.ask_depth]
-    tally = participant.asked(token.token, flow, book.market.next_boundary)
-    if allowed.per_order is not None:
-        limits.append(allowed.per_order)
-    if allowed.per_day is not None:
-        limits.append(allowed.per_day - tally.today)
-    if allowed.in_total is not None:
-        limits.append(allowed.in_total - tally.total)
+    limits += [left for _, left in participant.caps(allowed, flow, book.market.next_boundary)]
     left = room(book, token) if flow == "creation" else None
     if left is not None:
         limits.append(left / at.nav)
     if flow == "redemption":
-        limits.append(token.units - sum((each.units for each in book.redemptions_of(token)), ZERO))
+        limits.append(book.redeemable(token))
     return max(ZERO, whole_lots(min(limits), token.terms.creation_unit))

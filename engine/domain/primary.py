@@ -16,6 +16,7 @@ from engine.domain.costs import nav
 from engine.domain.numbers import ONE, ZERO, money, text, whole_lots
 from engine.domain.outputs import Refusal
 from engine.domain.primary_events import (
+    Cap,
     DeliveryNoted,
     Flow,
     RefusalCode,
@@ -38,6 +39,13 @@ from engine.domain.state import Participant, Request, Token
 
 MAX_QUEUED = 10_000
 MAX_DELIVERIES = 100
+
+LEFT: dict[Cap, str] = {
+    "cap_per_order": "at most {}",
+    "cap_per_day": "{} are left today",
+    "cap_in_total": "{} are left",
+}
+"""What a participant hears of a cap."""
 
 Asked = CreationRequested | RedemptionRequested
 
@@ -214,8 +222,17 @@ def _cash_required(book: Book, token: Token, request: Request) -> Decimal:
     """What was offered, or the units at the last NAV with fee and buffer."""
     if request.cash_offered is not None:
         return request.cash_offered
-    terms = token.terms
-    return money(request.units * unit_value(book, token) * (ONE + terms.creation_fee + terms.buffer))
+    return money(request.units * _cash_per_unit(token, unit_value(book, token)))
+
+
+def units_for(token: Token, cash: Decimal, value: Decimal) -> Decimal:
+    """The whole creation units that `cash` pays for at a NAV per unit of `value`, with fee and buffer."""
+    cost = _cash_per_unit(token, value)
+    return whole_lots(cash / cost, token.terms.creation_unit) if cost > ZERO else ZERO
+
+
+def _cash_per_unit(token: Token, value: Decimal) -> Decimal:
+    return value * (ONE + token.terms.creation_fee + token.terms.buffer)
 
 
 def _admit(book: Book, token: Token, given: Asked, flow: Flow) -> tuple[RefusalCode | None, str, Decimal]:
@@ -233,12 +250,12 @@ def _admit(book: Book, token: Token, given: Asked, flow: Flow) -> tuple[RefusalC
     address = _address_refusal(token, given)
     if address is not None:
         return *address, ZERO
-    if token.status in ("terminated", "closed"):
+    if token.ended:
         return "terminated", token.status, ZERO
     units, refusal = _units(book, token, given)
     if refusal is not None:
         return *refusal, ZERO
-    refusal = _over_cap(book, participant, allowed, token, flow, units) or _closed(book, token, given, flow, units)
+    refusal = _over_cap(book, participant, allowed, flow, units) or _closed(book, token, given, flow, units)
     return (None, "", units) if refusal is None else (*refusal, ZERO)
 
 
@@ -260,12 +277,11 @@ def _units(book: Book, token: Token, given: Asked) -> tuple[Decimal, tuple[Refus
         if (given.units is None) is (given.cash is None):
             return ZERO, ("units_or_cash", "a creation names either units or cash")
         if given.units is None:
-            cost = unit_value(book, token) * (ONE + token.terms.creation_fee + token.terms.buffer)
-            return (whole_lots((given.cash or ZERO) / cost, unit) if cost > ZERO else ZERO), None
+            return units_for(token, given.cash or ZERO, unit_value(book, token)), None
         if given.units % unit:
             return ZERO, ("creation_unit", f"not a multiple of {text(unit)}")
         return given.units, None
-    left = token.units - sum((request.units for request in book.redemptions_of(token)), ZERO)
+    left = book.redeemable(token)
     if given.units % unit and given.units != left:
         return ZERO, ("creation_unit", f"neither a multiple of {text(unit)} nor all that is left, {text(left)}")
     if given.units > left:
@@ -274,16 +290,10 @@ def _units(book: Book, token: Token, given: Asked) -> tuple[Decimal, tuple[Refus
 
 
 def _over_cap(
-    book: Book, participant: Participant, allowed: Entitlement, token: Token, flow: Flow, units: Decimal
+    book: Book, participant: Participant, allowed: Entitlement, flow: Flow, units: Decimal
 ) -> tuple[RefusalCode, str] | None:
-    tally = participant.asked(token.token, flow, book.market.next_boundary)
-    if allowed.per_order is not None and units > allowed.per_order:
-        return "cap_per_order", f"at most {text(allowed.per_order)}"
-    if allowed.per_day is not None and tally.today + units > allowed.per_day:
-        return "cap_per_day", f"{text(allowed.per_day - tally.today)} are left today"
-    if allowed.in_total is not None and tally.total + units > allowed.in_total:
-        return "cap_in_total", f"{text(allowed.in_total - tally.total)} are left"
-    return None
+    caps = participant.caps(allowed, flow, book.market.next_boundary)
+    return next(((cap, LEFT[cap].format(text(left))) for cap, left in caps if units > left), None)
 
 
 def _closed(book: Book, token: Token, given: Asked, flow: Flow, units: Decimal) -> tuple[RefusalCode, str] | None:

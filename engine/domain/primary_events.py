@@ -7,6 +7,7 @@ from engine.domain.fields import Amount, Count, Level, Moment, Name, Reference, 
 from engine.domain.outputs import Stream
 
 Flow = Literal["creation", "redemption"]
+Cap = Literal["cap_per_order", "cap_per_day", "cap_in_total"]
 RefusalCode = Literal[
     "participant_unknown",
     "participant_inactive",
@@ -18,9 +19,7 @@ RefusalCode = Literal[
     "units_or_cash",
     "creation_unit",
     "units_outstanding",
-    "cap_per_order",
-    "cap_per_day",
-    "cap_in_total",
+    Cap,
     "capacity",
     "terminated",
     "winding_down",

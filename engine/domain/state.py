@@ -4,6 +4,7 @@ What is here is written to the changelog after every batch and read back after a
 can be derived from it is not here.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal, TypeAlias
@@ -15,7 +16,7 @@ from engine.domain.instants import Instant
 from engine.domain.notices import ForkEntitlement
 from engine.domain.numbers import ONE, ZERO
 from engine.domain.outputs import Cause, NoIndex, Outcome, Purpose, Side, Status, Trigger
-from engine.domain.primary_events import LIFECYCLE, Flow, Lifecycle
+from engine.domain.primary_events import LIFECYCLE, Cap, Flow, Lifecycle
 from engine.domain.terms import TokenTerms, UnderlyingTerms
 
 Origin: TypeAlias = Literal["reset", "termination"] | Trigger
@@ -208,6 +209,11 @@ class Token(Account):
     final_value: Amount = ZERO
     shortfall: Amount = ZERO
 
+    @property
+    def ended(self) -> bool:
+        """Whether it is sold, or being sold, for good."""
+        return self.status in ("terminated", "closed")
+
 
 @dataclass(slots=True, kw_only=True)
 class Request(Account):
@@ -279,6 +285,16 @@ class Participant:
             if each.token == token and each.flow == flow:
                 return Tally(token=token, flow=flow, today=each.today if self.day == day else ZERO, total=each.total)
         return Tally(token=token, flow=flow)
+
+    def caps(self, allowed: Entitlement, flow: Flow, day: Instant) -> Iterator[tuple[Cap, Decimal]]:
+        """Each cap there is, with the units it leaves."""
+        so_far = self.asked(allowed.token, flow, day)
+        if allowed.per_order is not None:
+            yield "cap_per_order", allowed.per_order
+        if allowed.per_day is not None:
+            yield "cap_per_day", allowed.per_day - so_far.today
+        if allowed.in_total is not None:
+            yield "cap_in_total", allowed.in_total - so_far.total
 
     def count(self, token: str, flow: Flow, units: Decimal, *, day: Instant, today: Instant) -> None:
         """Count `units` (signed) of a request made on the day that ends at `day`; now it is that ending at `today`."""

@@ -9,9 +9,9 @@ from decimal import Decimal
 from engine.domain.book import Book
 from engine.domain.costs import move, nav, pay_costs
 from engine.domain.instants import SECOND, Instant
-from engine.domain.numbers import ONE, ZERO, paid_out, toward_zero, whole_lots
+from engine.domain.numbers import ZERO, paid_out, toward_zero
 from engine.domain.orders import hand_over
-from engine.domain.primary import count, give_back
+from engine.domain.primary import count, give_back, units_for
 from engine.domain.primary_events import RequestStruck, SeriesEnded
 from engine.domain.sight import Sight
 from engine.domain.state import Request, Token
@@ -45,7 +45,7 @@ def _accepted(book: Book) -> list[Request]:
 
 def _open(book: Book, token: Token, request: Request) -> bool:
     """Whether nothing holds the request back: halts do, orders out do not."""
-    if book.halted(token) or token.status not in ("live", "listed"):
+    if book.halted(token) or token.ended:
         return False
     return request.flow == "redemption" or not token.creations_halted
 
@@ -72,8 +72,7 @@ def _priced_after(book: Book, request: Request, seen: Sight) -> bool:
 def _strike(book: Book, token: Token, request: Request, price: Decimal) -> None:
     value = nav(token, price, book.now) if token.units else token.initial_nav
     if request.cash_offered is not None:
-        cost = value * (ONE + token.terms.creation_fee + token.terms.buffer)
-        units = whole_lots(request.cash_offered / cost, token.terms.creation_unit) if cost > ZERO else ZERO
+        units = units_for(token, request.cash_offered, value)
         count(book, request, units - request.units)
         request.units = units
     if not request.units:

@@ -89,6 +89,10 @@ class UnderlyingTerms:
         )
         _require(self.reset_offset_s < DAY_S, "reset_offset_s is below one day")
 
+    def slipped(self, quantity: Decimal) -> Decimal:
+        """The assumed fill price of a signed quantity, of the index price: `1 + sign(dQ) slippage`."""
+        return ONE + self.slippage if quantity > ZERO else ONE - self.slippage
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenTerms:
