@@ -204,9 +204,9 @@ def count(book: Book, request: Request, units: Decimal) -> None:
 
 
 def unit_value(book: Book, token: Token) -> Decimal:
-    """NAV per unit at the last index price; the initial one where there are no units."""
+    """NAV per unit at the last index price, never negative; the initial one where there are no units."""
     price = book.market.price
-    return token.initial_nav if not token.units or price is None else nav(token, price, book.now)
+    return token.initial_nav if not token.units or price is None else max(ZERO, nav(token, price, book.now))
 
 
 def _accept(book: Book, request: Request) -> None:

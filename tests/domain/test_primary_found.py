@@ -13,6 +13,7 @@ from tests.domain.primary_scenes import (
     deliver,
     filled,
     issuer_cash,
+    paid_funding,
     primary,
     request,
     value,
@@ -68,3 +69,10 @@ def test_a_token_struck_at_the_daily_reset_is_launched_at_a_fix_too() -> None:
     struck = only(desk.clock(0), RequestStruck)
     assert values(struck.price, struck.nav) == (206, 100)
     assert struck.goal == (d(3000) / 206).quantize(d("1E-18"), ROUND_DOWN)
+
+
+def test_a_creation_asked_for_when_the_value_is_gone_needs_no_negative_cash() -> None:
+    desk = primary(max_age_s=10)
+    desk.clock(1100)  # no index: nobody judges the value
+    paid_funding(desk, 1_000_000, 1080)
+    assert only(create(desk, 10), RequestReceived).cash_required == 0
