@@ -16,7 +16,7 @@ from engine.domain.inputs import FillReported, OrderEndReported
 from engine.domain.instants import Instant
 from engine.domain.numbers import exact, money
 from engine.domain.outputs import CancelRequested, OrderEnded, OrderSent
-from engine.log.port import Log
+from engine.log.port import Log, read_up_to
 from engine.wire.codec import decode_output
 from engine.wire.topics import EVENTS, ORDERS
 
@@ -130,12 +130,10 @@ class PaperBroker:
         ended: set[str] = set()
         for number in self.partitions:
             async with self.log.reader(EVENTS.name, number, None) as reader:
-                end = await reader.end()
-                while reader.position < end:
-                    for record in await reader.read(1_000, 0.2):
-                        event = None if record.value is None else decode_output(record.value)
-                        if event is not None and isinstance(event.body, OrderEnded):
-                            ended.add(event.body.order_id)
+                async for record in read_up_to(reader, await reader.end()):
+                    event = None if record.value is None else decode_output(record.value)
+                    if event is not None and isinstance(event.body, OrderEnded):
+                        ended.add(event.body.order_id)
         return ended
 
     async def _work(self, order: OrderSent) -> None:

@@ -140,16 +140,16 @@ class Run:
         benchmark = grown(token.benchmark, token.terms.multiplier, token.benchmark_price, price)
         return {
             "multiplier": f"{token.terms.multiplier:f}",
-            "nav": _places(nav),
-            "benchmark": _places(benchmark),
+            "nav": places(nav),
+            "benchmark": places(benchmark),
             "daily_resets": self.daily_resets,
             "intraday_resets": self.intraday_resets,
             "late_resets": self.late_resets,
-            "turnover": _places(self.turnover),
-            "lowest_nav": _places(self.lowest_nav),
+            "turnover": places(self.turnover),
+            "lowest_nav": places(self.lowest_nav),
             "terminated_at": None if self.terminated_at is None else self.terminated_at // MILLISECOND,
-            "shortfall": _places(token.shortfall),
-            "leverage": _places(ZERO if lever is None else lever),
+            "shortfall": places(token.shortfall),
+            "leverage": places(ZERO if lever is None else lever),
         }
 
 
@@ -228,5 +228,6 @@ def _settle(runs: dict[str, Run], outputs: list[Output], low: Decimal, high: Dec
             run.see(price)
 
 
-def _places(value: Decimal) -> str:
+def places(value: Decimal) -> str:
+    """A decimal as summaries show it: 18 places, no exponent."""
     return f"{money(value):f}"

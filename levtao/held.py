@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 from engine.domain.exposure import leverage
 from engine.domain.instants import MILLISECOND, SECOND, Instant, format_instant
-from engine.domain.numbers import ONE, ZERO, money
-from levtao.backtest import Backtest, Run
+from engine.domain.numbers import ONE, ZERO
+from levtao.backtest import Backtest, Run, places
 from producers.prices import Tick
 
 
@@ -112,4 +112,4 @@ def _sight(run: Run, price: Decimal) -> Sight:
 
 
 def _text(value: Decimal | None) -> str | None:
-    return None if value is None else f"{money(value):f}"
+    return None if value is None else places(value)

@@ -14,10 +14,8 @@ from engine.domain.book import Book
 from engine.domain.instants import MILLISECOND, parse_instant
 from engine.domain.numbers import text
 from engine.domain.state import Token
-from engine.runtime.partition import InputRecord, Partition
+from engine.runtime.partition import NO_FLOOD, InputRecord, Partition
 from engine.wire.topics import DEAD_LETTERS
-
-NO_FLOOD = (1 << 62, 1)
 
 
 class ScenarioError(Exception):

@@ -3,11 +3,14 @@
 Two implementations pass the same tests: Kafka, and a log in memory for the demo and the simulator.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import NamedTuple, Protocol
 
 Headers = Sequence[tuple[str, bytes]]
+
+READ_RECORDS = 5_000
+READ_WAIT_S = 0.2
 
 
 class LogError(Exception):
@@ -64,6 +67,14 @@ class Reader(Protocol):
     async def end(self) -> int:
         """The offset after the last committed record."""
         ...
+
+
+async def read_up_to(reader: Reader, end: int) -> AsyncIterator[Record]:
+    """Every record from where the reader stands up to offset `end`, without it. Raises OffsetGoneError, LogError."""
+    while reader.position < end:
+        for record in await reader.read(READ_RECORDS, READ_WAIT_S):
+            if record.offset < end:
+                yield record
 
 
 class Writer(Protocol):

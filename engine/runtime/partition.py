@@ -25,6 +25,8 @@ from engine.wire.topics import DEAD_LETTERS, INPUTS, OUTPUTS
 DEAD_LETTER_KEPT_BYTES = 4096
 DEAD_LETTER_LIMIT = 100, 10_000
 """So many of so many inputs may be dead letters."""
+NO_FLOOD = 1 << 62, 1
+"""Any number of them."""
 
 
 class HoleError(ValueError):
@@ -222,6 +224,6 @@ class Partition:
             "key_base64": b64encode((record.key or b"")[:DEAD_LETTER_KEPT_BYTES]).decode(),
             "value_base64": b64encode(value[:DEAD_LETTER_KEPT_BYTES]).decode(),
         }
-        headers = cloud_headers(letter["id"], "dead_letter", position, str(self.number))
+        headers = cloud_headers(letter["id"], "dead_letter", letter["cause"], str(self.number))
         key = str(self.number).encode()
         return OutputRecord(DEAD_LETTERS.name, key, json.dumps(letter).encode(), headers, record.timestamp_ms)

@@ -8,14 +8,12 @@ from dataclasses import dataclass
 
 import structlog
 
-from engine.log.port import Entry, Log, Reader
+from engine.log.port import Entry, Log, Reader, read_up_to
 from engine.runtime.partition import Partition
 from engine.runtime.view import Snapshot, View, ViewError
 from engine.wire.states import CHECKPOINT_KEY, FORMAT, Checkpoint, Digest, decode_checkpoint, encode_checkpoint
 from engine.wire.topics import DEAD_LETTERS, OUTPUTS, STATES
 
-READ_RECORDS = 5_000
-READ_WAIT_S = 0.2
 DEADLINE_S = 120.0
 
 _log = structlog.get_logger("levtao.recovery")
@@ -93,18 +91,17 @@ async def _replay(reader: Reader, number: int, snapshot: Snapshot | None, end: i
     position = await reader.begin() if snapshot is None else snapshot.position
     checkpoint: Checkpoint | None = None
     reader.seek(position)
-    while reader.position < end:
-        for record in await reader.read(READ_RECORDS, READ_WAIT_S):
-            if record.offset >= end or record.key is None:
-                continue
-            name = record.key.decode()
-            if name == CHECKPOINT_KEY and record.value is not None:
-                checkpoint = decode_checkpoint(record.value)
-                position = record.offset
-            elif record.value is None:
-                records.pop(name, None)
-            else:
-                records[name] = record.value
+    async for record in read_up_to(reader, end):
+        if record.key is None:
+            continue
+        name = record.key.decode()
+        if name == CHECKPOINT_KEY and record.value is not None:
+            checkpoint = decode_checkpoint(record.value)
+            position = record.offset
+        elif record.value is None:
+            records.pop(name, None)
+        else:
+            records[name] = record.value
     if checkpoint is None:
         if snapshot is not None:
             return None

@@ -12,18 +12,15 @@ from dataclasses import dataclass, field
 from time import monotonic
 
 from engine.domain.outputs import NavPublished
-from engine.log.port import Log, Reader, Record
-from engine.runtime.partition import OutputRecord, Partition
+from engine.log.port import READ_RECORDS, READ_WAIT_S, Log, Reader, Record, read_up_to
+from engine.runtime.partition import NO_FLOOD, OutputRecord, Partition
 from engine.runtime.recovery import NotProvisionedError
 from engine.runtime.view import FullSnapshot, View, shown_fields
 from engine.wire.states import CHECKPOINT_KEY, Checkpoint, decode_checkpoint
 from engine.wire.topics import DEAD_LETTERS, EVENTS, INPUTS, NAVS, ORDERS, STATES
 
-READ_RECORDS = 2_000
-READ_WAIT_S = 0.2
 VISIBLE_WITHIN_S = 5.0
 COMPARED = (ORDERS, EVENTS, NAVS, DEAD_LETTERS)
-NO_LIMIT = 1 << 62, 1
 
 
 class DifferenceError(Exception):
@@ -47,7 +44,7 @@ async def verify(log: Log, view: View | None, number: int, on_inputs: Callable[[
     held = None if view is None else await view.read_all()
     checkpoint = await _checkpoint_from(log, number, 0 if held is None else held.next_offset)
     done = Verified(number)
-    partition = Partition(number, dead_letter_limit=NO_LIMIT)
+    partition = Partition(number, dead_letter_limit=NO_FLOOD)
     navs: dict[str, NavPublished] = {}
     async with AsyncExitStack() as stack:
         inputs = await stack.enter_async_context(log.reader(INPUTS.name, number, None))
@@ -99,11 +96,9 @@ async def _checkpoint_from(log: Log, number: int, least: int) -> Checkpoint:
 async def _last_checkpoint(log: Log, number: int) -> Checkpoint:
     found: Checkpoint | None = None
     async with log.reader(STATES.name, number, None) as reader:
-        end = await reader.end()
-        while reader.position < end:
-            for record in await reader.read(READ_RECORDS, READ_WAIT_S):
-                if record.key == CHECKPOINT_KEY.encode() and record.value is not None and record.offset < end:
-                    found = decode_checkpoint(record.value)
+        async for record in read_up_to(reader, await reader.end()):
+            if record.key == CHECKPOINT_KEY.encode() and record.value is not None:
+                found = decode_checkpoint(record.value)
     if found is None:
         raise NotProvisionedError(f"{STATES.name}/{number} has no checkpoint")
     return found

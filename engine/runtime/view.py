@@ -7,8 +7,8 @@ Keys of a partition share a hash tag, so that one script covers a lane in a clus
 `levtao:{0}:meta`, `levtao:{0}:names`, `levtao:{0}:token:TAO3L`, `levtao:{0}:market:TAO`, `levtao:{0}:order:...`.
 """
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from importlib.resources import files
 from typing import NamedTuple
 
@@ -68,6 +68,15 @@ class ViewError(Exception):
     """Redis did not do it. The view is healed by the next full write."""
 
 
+@contextmanager
+def _answering(doing: str) -> Iterator[None]:
+    """Whatever goes wrong between us and Redis is a ViewError that says what we were at."""
+    try:
+        yield
+    except (RedisError, TimeoutError, OSError) as error:
+        raise ViewError(f"{doing}: {type(error).__name__}: {error}") from error
+
+
 class Snapshot(NamedTuple):
     """What the view holds of a partition, read in one piece."""
 
@@ -98,10 +107,8 @@ class View:
 
     async def read(self) -> Snapshot | None:
         """All of it at one moment, or None if it is empty or of another format. Raises ViewError."""
-        try:
+        with _answering(f"reading {self._keys[0]}"):
             meta, flat = await self._read(keys=self._keys)
-        except (RedisError, TimeoutError, OSError) as error:
-            raise ViewError(f"reading {self._keys[0]}: {type(error).__name__}: {error}") from error
         if meta[0] is None or meta[3] != str(FORMAT).encode():
             return None
         try:
@@ -112,10 +119,8 @@ class View:
 
     async def read_all(self) -> FullSnapshot | None:
         """Every field of every record at one moment, or None if the view is empty. Raises ViewError."""
-        try:
+        with _answering(f"reading {self._keys[0]}"):
             next_offset, found = await self._read_all(keys=self._keys)
-        except (RedisError, TimeoutError, OSError) as error:
-            raise ViewError(f"reading {self._keys[0]}: {type(error).__name__}: {error}") from error
         if next_offset is None:
             return None
         try:
@@ -129,10 +134,8 @@ class View:
 
     async def drop(self) -> None:
         """Forget the watermark, so that the next full write is taken whatever was there. Raises ViewError."""
-        try:
+        with _answering(f"dropping {self._keys[0]}"):
             await self._redis.delete(self._keys[0])
-        except (RedisError, TimeoutError, OSError) as error:
-            raise ViewError(f"dropping {self._keys[0]}: {type(error).__name__}: {error}") from error
 
     async def write(
         self,
@@ -161,10 +164,8 @@ class View:
             if name not in changes:
                 shown = _nav_fields(nav)
                 arguments += [name, len(shown), *shown]
-        try:
+        with _answering(f"writing {self._keys[0]}"):
             verdict = await self._write(keys=self._keys, args=arguments)
-        except (RedisError, TimeoutError, OSError) as error:
-            raise ViewError(f"writing {self._keys[0]}: {type(error).__name__}: {error}") from error
         return bool(verdict[0] == b"written")
 
 
@@ -211,10 +212,8 @@ async def connect(url: str) -> AsyncIterator["Redis"]:
 
 async def refuse_eviction(redis: "Redis") -> None:
     """Raise ViewError if this Redis may throw keys away: a view with holes is worse than none."""
-    try:
+    with _answering("asking Redis for its policy"):
         answer = await redis.config_get("maxmemory-policy")
-    except (RedisError, TimeoutError, OSError) as error:
-        raise ViewError(f"asking Redis for its policy: {type(error).__name__}: {error}") from error
     policy = answer.get("maxmemory-policy")
     if policy != "noeviction":
         raise ViewError(f"Redis has maxmemory-policy {policy}; it must be noeviction")

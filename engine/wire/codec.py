@@ -122,13 +122,13 @@ def encode_outputs(outputs: list[Output], position: Position) -> list[Encoded]:
         else:
             rest = _body.dump_json(body)
             value = head.encode() + rest[1 : -len(f',"type":"{body.type}"}}')] + b"}"
-        headers = cloud_headers(identity, body.type, position, key, time)
+        headers = cloud_headers(identity, body.type, cause, key, time)
         encoded.append(Encoded(key.encode(), value, headers))
     return encoded
 
 
 def cloud_headers(
-    identity: str, kind: str, position: Position, subject: str, time: str | None = None
+    identity: str, kind: str, cause: str, subject: str, time: str | None = None
 ) -> list[tuple[str, bytes]]:
     """CloudEvents 1.0 in binary mode, and the input that caused it."""
     headers = [
@@ -137,7 +137,7 @@ def cloud_headers(
         ("ce_type", f"levtao.{kind}.v1".encode()),
         ("ce_source", b"/levtao/engine"),
         ("ce_subject", subject.encode()),
-        ("ce_cause", cause_of(position).encode()),
+        ("ce_cause", cause.encode()),
         ("content-type", b"application/json"),
     ]
     return headers if time is None else [*headers, ("ce_time", time.encode())]

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.text import Text
 from rich.tree import Tree
 
-from engine.log.port import Log
+from engine.log.port import Log, read_up_to
 from engine.wire.topics import EVENTS, INPUTS, ORDERS
 from levtao.problems import EXIT_DIFFERS, stop
 from levtao.service import kafka_log, provisioned, run
@@ -17,8 +17,6 @@ from levtao.settings import Settings
 from levtao.tables import show
 from levtao.trace import QUOTES_WITHIN, Event, Trail, add_inputs, offset_of, trail
 
-READ_RECORDS = 2_000
-READ_WAIT_S = 0.2
 FIELDS_SHOWN = 12
 
 
@@ -69,10 +67,9 @@ async def _read(log: Log, topic: str, number: int, start: int | None, before: in
         if start is not None:
             reader.seek(max(start, await reader.begin()))
         end = await reader.end() if before is None else min(before, await reader.end())
-        while reader.position < end:
-            for record in await reader.read(READ_RECORDS, READ_WAIT_S):
-                if record.offset < end and record.value is not None:
-                    kept[record.offset] = record.value
+        async for record in read_up_to(reader, end):
+            if record.value is not None:
+                kept[record.offset] = record.value
     return kept
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from redis.asyncio import Redis
 
 from engine.log.kafka import KafkaLog
+from engine.log.port import read_up_to
 from engine.wire.topics import INPUTS
 from tests.cli.program import command, environment
 
@@ -79,12 +80,9 @@ def end(process: subprocess.Popen[bytes]) -> None:
 
 async def outputs(service: Service, topic: str, partition: int = 0) -> list[dict[str, Any]]:
     """Everything on a partition of a topic."""
-    found: list[dict[str, Any]] = []
     async with KafkaLog(service.kafka).reader(topic, partition, None) as reader:
-        last = await reader.end()
-        while reader.position < last:
-            found += [json.loads(record.value) for record in await reader.read(5_000, 0.2) if record.value is not None]
-    return found
+        records = read_up_to(reader, await reader.end())
+        return [json.loads(record.value) async for record in records if record.value is not None]
 
 
 async def inputs_end(service: Service, partition: int = 0) -> int:

@@ -12,12 +12,12 @@ from engine.domain.book import Book
 from engine.domain.commands import Entitlement, SetParticipant, WindDownToken
 from engine.domain.inputs import Position
 from engine.domain.numbers import text
-from engine.domain.outputs import OrderSent
 from engine.domain.requests import SettlementConfirmed
 from engine.domain.state import Market, record_name
 from engine.wire.states import decode_record, encode_record
 from tests.desk import Desk, d
 from tests.domain import costs_scenes as scenes
+from tests.domain.driven import Driven
 
 Action = tuple[Any, ...]
 
@@ -78,7 +78,7 @@ TERMS = st.fixed_dictionaries(
 )
 
 
-class Life:
+class Life(Driven):
     """Fills and ends name orders counted from the last one sent; funding minutes count from now."""
 
     def __init__(self, terms: dict[str, Any], tokens: list[tuple[str, int, str, str]], actions: list[Action]) -> None:
@@ -98,36 +98,9 @@ class Life:
     def listed(self, token: str | None) -> bool:
         return self.desk.book is not None and (token is None or token in self.desk.book.tokens)
 
-    def quote(self, wait: float, move: str, venues: str) -> None:
-        self.time = round(self.time + wait, 6)
-        self.price = max(d(1), (self.price * d(move)).quantize(d("0.0001")))
-        for venue in venues:
-            self.desk.quote(self.price, self.time, venue)
-
-    def clock(self, wait: float) -> None:
-        self.time = round(self.time + wait, 6)
-        self.desk.clock(self.time)
-
     def day(self, move: str, after: float) -> None:
-        boundary = (self.time // 86_400 + 1) * 86_400
-        self.quote(boundary - 1 - self.time, move, "ab")
-        self.clock(1 + after)
+        super().day(move, after)
         self.quote(0.5, "1", "ab")
-
-    def order(self, back: int) -> OrderSent | None:
-        orders = [order for order in self.desk.all(OrderSent) if order.fills == "reported"]
-        return orders[-1 - back] if back < len(orders) else None
-
-    def fill(self, back: int, part: str, move: str) -> None:
-        order = self.order(back)
-        if order is not None:
-            quantity = (order.quantity * d(part)).quantize(d("1e-18"))
-            self.desk.fill(order, quantity, self.price * d(move), commission=d("0.013"))
-
-    def end(self, back: int, outcome: str) -> None:
-        order = self.order(back)
-        if order is not None:
-            self.desk.end(order, outcome)
 
     def rate(self, of: str, minute: int, venue: str) -> None:
         scenes.rate(self.desk, of, (self.time // 60 + minute) * 60, venue)

@@ -8,11 +8,11 @@ from pydantic import TypeAdapter
 
 from engine.domain.commands import SetUnderlyingTerms
 from engine.domain.events import Body
-from engine.domain.outputs import OrderSent
 from engine.domain.primary_events import (
     RequestReceived,
 )
 from tests.desk import Desk, d
+from tests.domain.driven import Driven
 from tests.domain.primary_ledger import Ledger, rebuilt
 from tests.domain.primary_scenes import (
     EVM,
@@ -84,7 +84,7 @@ PHASES = (Phase.explicit, Phase.reuse, Phase.generate)
 LIVES = st.tuples(TERMS, st.lists(TOKEN, min_size=1, max_size=3), st.lists(ACTION, min_size=20, max_size=60))
 
 
-class Life:
+class Life(Driven):
     """A ledger driven by a list of actions; requests, fills and ends are named by counting back from the last."""
 
     def __init__(
@@ -106,21 +106,6 @@ class Life:
         for kind, *rest in actions:
             getattr(self, kind)(*rest)
 
-    def quote(self, wait: float, move: str, venues: str) -> None:
-        self.time = round(self.time + wait, 6)
-        self.price = max(d(1), (self.price * d(move)).quantize(d("0.0001")))
-        for venue in venues:
-            self.desk.quote(self.price, self.time, venue)
-
-    def clock(self, wait: float) -> None:
-        self.time = round(self.time + wait, 6)
-        self.desk.clock(self.time)
-
-    def day(self, move: str, after: float) -> None:
-        boundary = (self.time // 86_400 + 1) * 86_400
-        self.quote(boundary - 1 - self.time, move, "ab")
-        self.clock(1 + after)
-
     def create(self, which: int, units: str, how: str) -> None:
         self.asked += 1
         name, token = f"q{self.asked}", f"T{which % self.tokens}"
@@ -130,12 +115,13 @@ class Life:
         else:
             said = create(self.desk, units, name, token=token, **extra)
         for received in [body for body in said if isinstance(body, RequestReceived)]:
-            assert received.cash_required is not None or received.cash_offered is not None
-            amount = received.cash_required or received.cash_offered
+            amount = received.cash_offered if received.cash_required is None else received.cash_required
             assert amount is not None
+            assert amount >= 0
             first = (amount / 4).quantize(d("1e-18"))
-            deliver(self.desk, first, name)
-            deliver(self.desk, amount - first, name)
+            for part in (first, amount - first):
+                if part:
+                    deliver(self.desk, part, name)
 
     def redeem(self, which: int, units: str, how: str) -> None:
         self.asked += 1
@@ -152,10 +138,6 @@ class Life:
     def confirm(self, back: int) -> None:
         confirm(self.desk, f"q{max(1, self.asked - back)}")
 
-    def sent(self, back: int) -> OrderSent | None:
-        orders = [order for order in self.desk.all(OrderSent) if order.fills == "reported"]
-        return orders[-1 - back] if back < len(orders) else None
-
     def fill(self, back: int, part: str, move: str) -> None:
         order = self.sent(back)
         assert self.desk.book is not None
@@ -165,11 +147,6 @@ class Life:
             quantity = (left * d(part)).quantize(d("1e-18"))
             if quantity > 0:
                 self.desk.fill(order, quantity, self.price * d(move), commission=d("0.013"))
-
-    def end(self, back: int, outcome: str) -> None:
-        order = self.sent(back)
-        if order is not None:
-            self.desk.end(order, outcome)
 
     def pause(self, on: bool) -> None:
         halt(self.desk) if on else resume(self.desk)

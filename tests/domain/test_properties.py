@@ -25,6 +25,7 @@ from engine.domain.outputs import (
     WantsCrossed,
 )
 from tests.desk import Desk, d, only
+from tests.domain.driven import Driven
 from tests.domain.scenes import EXACTLY, NAME, kinds, near
 
 Action = tuple[Any, ...]
@@ -61,7 +62,7 @@ LIVES = st.tuples(TERMS, st.lists(TOKEN, min_size=1, max_size=3), st.lists(ACTIO
 EXAMPLES = 60
 
 
-class Life:
+class Life(Driven):
     """A book driven by a list of actions; fills and ends name orders counted from the last one sent."""
 
     def __init__(self, terms: dict[str, Any], tokens: list[tuple[str, int, str]], actions: list[Action]) -> None:
@@ -75,35 +76,9 @@ class Life:
         for kind, *rest in actions:
             getattr(self, kind)(*rest)
 
-    def quote(self, wait: float, move: str, venues: str) -> None:
-        self.time = round(self.time + wait, 6)
-        self.price = max(d(1), (self.price * d(move)).quantize(d("0.0001")))
-        for venue in venues:
-            self.desk.quote(self.price, self.time, venue)
-
-    def clock(self, wait: float) -> None:
-        self.time = round(self.time + wait, 6)
-        self.desk.clock(self.time)
-
-    def day(self, move: str, after: float) -> None:
-        boundary = (self.time // 86_400 + 1) * 86_400
-        self.quote(boundary - 1 - self.time, move, "ab")
-        self.clock(1 + after)
-
     def sent(self, back: int) -> OrderSent | None:
         orders = self.desk.all(OrderSent)
         return orders[-1 - back] if back < len(orders) else None
-
-    def fill(self, back: int, part: str, move: str) -> None:
-        order = self.sent(back)
-        if order is not None:
-            quantity = (order.quantity * d(part)).quantize(d("1e-18"))
-            self.desk.fill(order, quantity, self.price * d(move), commission=d("0.013"))
-
-    def end(self, back: int, outcome: str) -> None:
-        order = self.sent(back)
-        if order is not None:
-            self.desk.end(order, outcome)
 
     def again(self, _: int) -> None:
         last, _position = self.desk.inputs[-1]

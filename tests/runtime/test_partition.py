@@ -11,13 +11,11 @@ from hypothesis import strategies as st
 
 from engine.domain.commands import SetTokenTerms, SetUnderlyingTerms
 from engine.domain.terms import TokenTerms, UnderlyingTerms
-from engine.runtime.partition import HoleError, InputRecord, OutputRecord, Partition
+from engine.runtime.partition import NO_FLOOD, HoleError, InputRecord, OutputRecord, Partition
 from engine.wire.codec import encode_input
 from engine.wire.states import Checkpoint, decode_checkpoint, encode_checkpoint
 from tests.desk import MIDNIGHT, d
 from tests.walk import Walk
-
-NO_FLOOD = 10**6, 1
 
 
 def log_of(walk: Walk) -> list[InputRecord]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from engine.domain.events import Body
 from engine.domain.numbers import exact
 from engine.log.port import Record
-from engine.runtime.partition import InputRecord, OutputRecord, Partition
+from engine.runtime.partition import NO_FLOOD, InputRecord, OutputRecord, Partition
 from engine.wire.codec import DecodeError, decode_input, decode_output
 from engine.wire.topics import DEAD_LETTERS, EVENTS, INPUTS, NAVS, ORDERS
 from tests.simulator.log import Commit
@@ -14,7 +14,6 @@ from tests.simulator.rules import Rules
 from tests.simulator.world import Outcome
 
 COMPARED = (ORDERS.name, EVENTS.name, NAVS.name, DEAD_LETTERS.name)
-NO_LIMIT = 1 << 62, 1
 
 
 class ViolationError(AssertionError):
@@ -82,7 +81,7 @@ class _Fold:
     def __init__(self, outcome: Outcome, number: int) -> None:
         self.outcome = outcome
         self.number = number
-        self.partition = Partition(number, dead_letter_limit=NO_LIMIT)
+        self.partition = Partition(number, dead_letter_limit=NO_FLOOD)
         self.rules = Rules()
         self.implied: dict[str, list[OutputRecord]] = {topic: [] for topic in COMPARED}
         self.digests: dict[int, str] = {0: self.partition.checkpoint.digest}
