@@ -9,7 +9,7 @@ from engine.domain.commands import SetTokenTerms, SetUnderlyingTerms
 from engine.domain.events import Body, Output
 from engine.domain.inputs import ClockTicked, FillReported, Input, OrderEndReported, Position, QuoteObserved
 from engine.domain.instants import DAY, SECOND, Instant
-from engine.domain.machine import step
+from engine.domain.machine import absorb, step
 from engine.domain.numbers import exact
 from engine.domain.outputs import OrderSent
 from engine.domain.state import Token
@@ -53,7 +53,8 @@ class Desk:
         self.offset += 1
         self.inputs.append((given, position))
         with exact():
-            said = step(self.book, given, position)
+            said = [] if absorb(self.book, given, position.offset, appended) else step(self.book, given, position)
+            self.book.catch_up()
         self.outputs.extend(said)
         return [output.body for output in said]
 

@@ -11,11 +11,11 @@ from typing import TypeVar
 from engine.domain.commands import SetTokenTerms, SetUnderlyingTerms, terms_of
 from engine.domain.events import Body, Output
 from engine.domain.exposure import Ladder
-from engine.domain.index import IndexRule, Mid
+from engine.domain.index import IndexRule, middle
 from engine.domain.inputs import Position
-from engine.domain.instants import DAY, Instant
+from engine.domain.instants import DAY, LATEST, Instant
 from engine.domain.numbers import ZERO
-from engine.domain.quiet import NO_PRICE, UNBOUNDED, quiet_range, sendable_from
+from engine.domain.quiet import NO_CALM, NO_PRICE, UNBOUNDED, Calm, calm_around, quiet_range, sendable_from
 from engine.domain.state import Holder, Market, Order, Participant, Record, Request, Token, record_name
 
 ENDED_ORDERS_KEPT = 256
@@ -35,7 +35,9 @@ class Book:
         "_held_low",
         "_ladders",
         "_ranges",
+        "behind",
         "calendar_due",
+        "calm",
         "changed",
         "closing",
         "due",
@@ -89,6 +91,10 @@ class Book:
         self.low, self.high, self.due = UNBOUNDED, ZERO, 0
         self.calendar_due: Instant = 0
         """Time may move up to here without anything coming due."""
+        self.calm: Calm | None = None
+        """Where quotes are only kept; None if it has to be told afresh."""
+        self.behind = False
+        """Quotes were only kept: mids and index price are those before them."""
         self.use_terms()
 
     @classmethod
@@ -100,16 +106,17 @@ class Book:
         """Derive everything afresh: after opening, and after a change of terms."""
         market = self.market
         self.rule = IndexRule.of(market.terms)
-        self.mids: dict[str, Mid] = {}
         if market.terms.venues:
             market.quotes = {venue: quote for venue, quote in market.quotes.items() if venue in market.terms.venues}
             market.logged = {venue: offset for venue, offset in market.logged.items() if venue in market.quotes}
-        for venue, quote in market.quotes.items():
-            mid = self.rule.mid(quote)
-            if mid is not None:
-                self.mids[venue] = mid
+        self.take_mids()
         self.stale.update(self.tokens)
         self.due = self.calendar_due = 0
+
+    def take_mids(self) -> None:
+        """The middle of every venue's quote that has one."""
+        mids = [self.rule.mid(quote) for quote in self.market.quotes.values()]
+        self.mids = {mid.venue: mid for mid in mids if mid is not None}
 
     def list_token(self, command: SetTokenTerms) -> Token:
         """A new token, without units."""
@@ -280,6 +287,25 @@ class Book:
         if known is None:
             known = self._ladders[token.token] = Ladder.of(token.terms, token.basket, token.cash)
         return known
+
+    def tell_calm(self) -> Calm:
+        """Where quotes are only kept from here on."""
+        market, now = self.market, self.now
+        usable = self.rule.usable(self.mids.values(), now)
+        due = min(self.due, self.calendar_due, LATEST)
+        if market.price is None or market.no_index is not None or self.stale or not usable or due <= now:
+            self.calm = NO_CALM
+        else:
+            low, high = max(self.low, market.day_low), min(self.high, market.day_high)
+            self.calm = calm_around(market.price, self.rule, usable, low, high, due)
+        return self.calm
+
+    def catch_up(self) -> None:
+        """Work out the mids and the index price of quotes that were only kept: in calm all that are fresh count."""
+        if self.behind:
+            self.behind = False
+            self.take_mids()
+            self.market.note_price(middle(self.rule.usable(self.mids.values(), self.now)))
 
     def refresh(self, price: Decimal | None, deadlines: Iterable[Instant]) -> None:
         """Bring the quiet range and the next deadline up to date at the end of an input."""

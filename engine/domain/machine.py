@@ -91,25 +91,52 @@ _ABOUT = {
 """What a refusal says of an input, by its fields."""
 
 
+def absorb(book: Book, given: Input, offset: int, appended: Instant | None) -> bool:
+    """Keep a quote of which nothing can come but a new index; whether it was one. If not, it goes through `step`.
+
+    `Book.catch_up` works the index out. Decimals are compared in the context of `numbers.exact`.
+    """
+    if not isinstance(given, QuoteObserved):
+        return False
+    calm = book.calm or book.tell_calm()
+    market, venue, time = book.market, given.venue, given.time
+    known = market.quotes.get(venue)
+    if (
+        known is None
+        or not known.time <= time < calm.until
+        or not calm.low <= given.bid <= given.ask <= calm.high
+        or _is_early(time, appended)
+    ):
+        return False
+    market.quotes[venue] = given
+    market.logged[venue] = offset
+    if market.time is None or time > market.time:
+        market.time = time
+    book.behind = True
+    return True
+
+
 def step(book: Book, given: Input, position: Position) -> list[Output]:
     """Take one input and return everything that came of it, in order.
 
     Decimals are computed in the caller's context, which has to be that of `numbers.exact`.
     """
+    book.catch_up()
+    book.calm = None
     book.position = position
     outputs: list[Output] = []
     book.outputs = outputs
     timed = False
     if isinstance(given, TIMED):
         timed = True
-        refusal = "time_in_future" if _is_early(given.time, position) else _untimely(book, given)
+        refusal = "time_in_future" if _is_early(given.time, position.appended) else _untimely(book, given)
         if refusal is not None:
             _refuse(book, given, refusal)
             return outputs
         advance(book, given.time)
         refusal = _take(book, given)
     else:
-        early = isinstance(given, DATED) and _is_early(given.time, position)
+        early = isinstance(given, DATED) and _is_early(given.time, position.appended)
         refusal = "time_in_future" if early else _take(book, given)
     if refusal is not None:
         _refuse(book, given, refusal)
@@ -165,9 +192,9 @@ def _reset_late(book: Book, seen: Sight, index: Decimal, counted: list[Mid]) -> 
         strike_daily(book, late, index, seen, book.last_boundary)
 
 
-def _is_early(time: Instant, position: Position) -> bool:
+def _is_early(time: Instant, appended: Instant | None) -> bool:
     """Whether an input is dated too long after it was appended to the log, or at the end of all calendars."""
-    return time >= LATEST or (position.appended is not None and time > position.appended + FUTURE)
+    return time >= LATEST or (appended is not None and time > appended + FUTURE)
 
 
 def _untimely(book: Book, given: QuoteObserved | ClockTicked) -> Refusal | None:

@@ -108,7 +108,9 @@ def fill_up(total: Decimal, room: Sequence[Decimal]) -> list[Decimal]:
 
 def text(value: Decimal) -> str:
     """The one canonical spelling of a value: plain digits, no exponent, no trailing zeros, no minus zero."""
-    digits = format(value, "f")
-    if "." in digits:
-        digits = digits.rstrip("0").rstrip(".")
-    return "0" if digits == "-0" else digits
+    if not value:
+        return "0"
+    digits = str(value)
+    if "E" in digits:
+        digits = format(value, "f")
+    return digits.rstrip("0").rstrip(".") if "." in digits else digits

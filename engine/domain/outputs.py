@@ -337,7 +337,8 @@ class InputRefused:
     stream: ClassVar[Stream] = "events"
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen, unlike its kin: making a frozen one takes four times as long, and most outputs are of this kind.
+@dataclass(slots=True)
 class NavPublished:
     """What a desk needs to know of a token now. Per unit: nav, inav, benchmark, rule value."""
 

@@ -68,7 +68,8 @@ def _indication(book: Book, seen: Sight) -> Indication:
     price = seen.price if seen.with_index else middle(used)
     oldest = min(mid.time for mid in used)
     spread = used[-1].price - used[0].price
-    return Indication(price, len(used), max(0, book.now - oldest) // MILLISECOND, spread / middle(used))
+    age_ms = max(0, book.now - oldest) // MILLISECOND
+    return Indication(price, len(used), age_ms, money(spread / middle(used)))
 
 
 def _record(book: Book, token: Token, seen: Sight, indication: Indication) -> NavPublished:
@@ -95,7 +96,7 @@ def _record(book: Book, token: Token, seen: Sight, indication: Indication) -> Na
         inav=inav,
         inav_venues=indication.venues,
         inav_age_ms=indication.age_ms,
-        inav_dispersion=money(indication.dispersion),
+        inav_dispersion=indication.dispersion,
         price=price,
         leverage=None if lever is None else money(lever),
         drift=None if lever is None else money(lever / terms.multiplier - ONE),

@@ -1,13 +1,18 @@
 """The quiet range: between which prices nothing can need anything, so that a quote ends after the index.
 
-It is derived, errs on the side of looking, and has no say in what comes out.
+Inside it is calm: while all quotes are too near each other for a venue to be left out of the index, it lies between
+them, whatever it is exactly; they are only kept, and it is worked out when somebody needs it.
+
+Both are derived, err on the side of looking, and have no say in what comes out.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable
 from decimal import Decimal
+from typing import NamedTuple
 
 from engine.domain.exposure import price_at, zero_price
+from engine.domain.index import IndexRule, Mid
 from engine.domain.instants import Instant
 from engine.domain.numbers import ONE, ZERO, whole_lots
 from engine.domain.state import Token
@@ -20,6 +25,29 @@ NEVER: Instant = 2**62
 UNBOUNDED = Decimal("1E+40")
 ANY_PRICE = (ZERO, UNBOUNDED)
 NO_PRICE = (UNBOUNDED, ZERO)
+
+_CALM_PART = Decimal("0.25")
+"""Of the least distance that matters, to each side of the index: quotes at both ends are still near each other."""
+
+
+class Calm(NamedTuple):
+    """Quotes of known venues from `low` to `high` change nothing but themselves before `until`."""
+
+    low: Decimal
+    high: Decimal
+    until: Instant
+
+
+NO_CALM = Calm(ZERO, ZERO, 0)
+
+
+def calm_around(price: Decimal, rule: IndexRule, usable: list[Mid], low: Decimal, high: Decimal, due: Instant) -> Calm:
+    """The calm around the index, from `low` to `high` at most and until `due`; none where a mid is outside already."""
+    reach = price * _CALM_PART * min(rule.max_deviation, rule.max_divergence, rule.max_spread, ONE)
+    low, high = max(low, price - reach), min(high, price + reach)
+    if usable[0].price < low or usable[-1].price > high:
+        return NO_CALM
+    return Calm(low, high, min(due, min(mid.time for mid in usable) + rule.max_age))
 
 
 def quiet_range(token: Token) -> tuple[Decimal, Decimal]:

@@ -40,14 +40,15 @@ class LaneSettings:
     """How a lane runs. Nothing here changes what comes out."""
 
     app: str = "levtao"
-    max_read: int = 2_000
+    max_read: int = 10_000
+    max_inputs: int = 20_000
     max_outputs: int = 20_000
-    """A batch is committed when it has so many outputs, though more inputs wait."""
+    """A batch is full with so many; then the last commit is waited for, though more inputs are there."""
     slice: int = 100
     """Inputs taken between two looks at the clock."""
     slice_outputs: int = 1_000
     """A slice ends with the input that brings so many outputs: ten thousand tokens published are a second's work."""
-    slice_s: float = 0.02
+    slice_s: float = 0.001
     """Time between two turns of the event loop: heartbeats share it."""
     read_wait_s: float = 0.2
     commit_after_s: float = 0.2
@@ -149,25 +150,35 @@ class Lane:
             )
 
     async def _run(self, partition: Partition, reader: Reader, transactor: Transactor, viewer: Viewer | None) -> None:
-        """Decide the next batch while the last one commits; what was decided on a commit that failed is thrown away."""
+        """Decide while the last batch commits: all that is there by then is the next one, unless it is full before.
+
+        What was decided on a commit that failed is thrown away with it.
+        """
         settings = self.settings
         batched = self.clock()
         records: Sequence[Record] = ()
+        outputs: list[OutputRecord] = []
         commit: asyncio.Task[None] | None = None
         async with asyncio.TaskGroup() as tasks:
             while not self._stopping.is_set() and not partition.flooded:
                 if not records:
-                    records = await reader.read(settings.max_read, settings.read_wait_s)
-                outputs, records = await self._apply(partition, records)
+                    records = await reader.read(settings.max_read, 0 if outputs else settings.read_wait_s)
+                caught_up = not records
+                said, records = await self._apply(partition, records)
+                outputs += said
                 self.last_progress = self.clock()
                 waiting = partition.next_offset - partition.checkpoint.next_offset
                 overdue = self.last_progress - batched >= settings.commit_after_s
-                if outputs or waiting >= settings.commit_after_inputs or (waiting and overdue):
-                    batch = _batch(partition, outputs)
-                    batched = self.last_progress
+                full = len(outputs) >= settings.max_outputs or waiting >= settings.max_inputs
+                last = full or caught_up or partition.flooded
+                due = outputs or waiting >= settings.commit_after_inputs or (waiting and overdue)
+                if due and (last or commit is None or commit.done()):
                     if commit is not None:
                         await commit
-                    commit = tasks.create_task(self._commit(batch, transactor, viewer))
+                    batched = self.last_progress
+                    commit = tasks.create_task(self._commit(_batch(partition, outputs), transactor, viewer))
+                    outputs = []
+                await asyncio.sleep(0)
         if partition.flooded:
             raise DeadLetterFloodError(
                 f"{INPUTS.name}/{self.number}: too many inputs are undecodable, the next at offset "

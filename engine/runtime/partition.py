@@ -9,7 +9,7 @@ from engine.domain.book import Book
 from engine.domain.commands import SetTokenTerms, SetUnderlyingTerms
 from engine.domain.inputs import Input, Position
 from engine.domain.instants import MILLISECOND
-from engine.domain.machine import step
+from engine.domain.machine import absorb, step
 from engine.domain.numbers import exact
 from engine.domain.outputs import NavPublished
 from engine.domain.state import Market, Record, record_name
@@ -133,7 +133,6 @@ class Partition:
                         f"{INPUTS.name}/{self.number}: input {record.offset} came where {self._next} was due"
                     )
                 appended = None if record.timestamp_ms is None else record.timestamp_ms * MILLISECOND
-                position = Position(self.number, record.offset, appended)
                 try:
                     given = decode_input(record.key, record.value)
                     book = self._book(given)
@@ -142,10 +141,13 @@ class Partition:
                         self.flooded = True
                         return outputs
                     self._next += 1
-                    outputs.append(self._bury(record, position, error))
+                    outputs.append(self._bury(record, error))
                     continue
                 self._next += 1
                 self._active.add(given.underlying)
+                if absorb(book, given, record.offset, appended):
+                    continue
+                position = Position(self.number, record.offset, appended)
                 said = step(book, given, position)
                 if not said:
                     continue
@@ -163,6 +165,8 @@ class Partition:
         changed: dict[str, bytes | None] = {}
         for name in sorted(self._active):
             book = self.books[name]
+            with exact():
+                book.catch_up()
             changed[record_name(book.market)] = encode_record(book.market)
             for entry in sorted(book.changed):
                 record = book.record(entry)
@@ -184,6 +188,8 @@ class Partition:
         """Every record of state as it is now."""
         kept: dict[str, bytes] = {}
         for book in self.books.values():
+            with exact():
+                book.catch_up()
             kept.update((record_name(record), encode_record(record)) for record in book.records())
         return kept
 
@@ -209,7 +215,7 @@ class Partition:
                     raise DecodeError("token_of_another_underlying", f"{given.token} is listed on {owner}")
         return book
 
-    def _bury(self, record: Logged, position: Position, error: DecodeError) -> OutputRecord:
+    def _bury(self, record: Logged, error: DecodeError) -> OutputRecord:
         self._dead_count += 1
         self._dead = [*self._dead, record.offset][-self.dead_letter_limit[0] :]
         value = record.value or b""
@@ -217,7 +223,7 @@ class Partition:
             "type": "dead_letter",
             "id": f"{self.number}-{record.offset}-0",
             "sequence": self._dead_count,
-            "cause": cause_of(position),
+            "cause": cause_of(Position(self.number, record.offset)),
             "reason": error.reason,
             "detail": error.detail,
             "size_bytes": len(value),

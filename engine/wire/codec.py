@@ -1,7 +1,6 @@
 """Between bytes and the core's inputs and outputs. Decoding trusts nothing; encoding has one spelling a value."""
 
 import json
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 
 from pydantic import Field, TypeAdapter, ValidationError
@@ -92,8 +91,7 @@ class Event(NamedTuple):
     body: Body
 
 
-@dataclass(frozen=True, slots=True)
-class Encoded:
+class Encoded(NamedTuple):
     """An output as bytes."""
 
     key: bytes

@@ -1,11 +1,10 @@
 """NAV records as JSON: the one output there are many of, so it is spelled out instead of walked through by pydantic.
 
-Most of a record stands still from one trade to the next. That part is kept as text for as long as the very same
-objects are in it: what a token holds is replaced when it changes, never altered.
+Most of a record stands still from one trade to the next; that part is kept as text while it does.
 """
 
 from decimal import Decimal
-from operator import attrgetter, is_
+from operator import attrgetter
 from typing import Any
 
 from engine.domain.instants import format_instant
@@ -25,48 +24,42 @@ STANDING = (
 )
 """Decimals that change only with what a token holds, wants or is allowed."""
 
-MOVING = (
-    "nav",
-    "price",
-    "leverage",
-    "drift",
-    "benchmark",
-    "rule_value",
-    "tracking_difference",
-    "premium",
-    "discount",
-    "inav_dispersion",
-    "accrued_fee",
-)
-"""Decimals that move with the price; `inav` beside them is mostly the NAV itself."""
-
 _standing = attrgetter(*STANDING)
-_moving = attrgetter(*MOVING)
 
 
 class NavEncoder:
-    """Encodes NAV records, remembering of each token what stands still."""
+    """Encodes NAV records, remembering of each token what stands still, and the price all tokens share."""
 
     def __init__(self) -> None:
         """Remember nothing yet."""
         self._kept: dict[str, tuple[tuple[Any, ...], str]] = {}
+        self._price: tuple[Decimal | None, str] = None, "null"
 
     def encode(self, nav: NavPublished) -> str:
         """The fields of a record, without the braces. No name needs escaping: `fields.Name` allows nothing to."""
-        moving = [f'"{name}":{_decimal(value)}' for name, value in zip(MOVING, _moving(nav), strict=True)]
-        inav = moving[0][5:] if nav.inav is nav.nav else f":{_decimal(nav.inav)}"
-        halted = "true" if nav.halted else "false"
+        value = _decimal(nav.nav)
+        inav = value if nav.inav is nav.nav else _decimal(nav.inav)
         return (
-            f'"underlying":"{nav.underlying}","token":"{nav.token}","status":"{nav.status}",{",".join(moving)},'
-            f'"inav"{inav},"inav_venues":{nav.inav_venues},"inav_age_ms":{nav.inav_age_ms},"halted":{halted},'
+            f'"underlying":"{nav.underlying}","token":"{nav.token}","status":"{nav.status}","nav":{value},'
+            f'"price":{self._price_of(nav)},"leverage":{_decimal(nav.leverage)},"drift":{_decimal(nav.drift)},'
+            f'"benchmark":{_decimal(nav.benchmark)},"rule_value":{_decimal(nav.rule_value)},'
+            f'"tracking_difference":{_decimal(nav.tracking_difference)},"premium":{_decimal(nav.premium)},'
+            f'"discount":{_decimal(nav.discount)},"inav_dispersion":{_decimal(nav.inav_dispersion)},'
+            f'"accrued_fee":{_decimal(nav.accrued_fee)},"inav":{inav},"inav_venues":{nav.inav_venues},'
+            f'"inav_age_ms":{nav.inav_age_ms},"halted":{"true" if nav.halted else "false"},'
             f'"next_reset":"{format_instant(nav.next_reset)}",{self._standing_of(nav)},'
             f'"terms_version":{nav.terms_version}'
         )
 
+    def _price_of(self, nav: NavPublished) -> str:
+        if self._price[0] is not nav.price:
+            self._price = nav.price, _decimal(nav.price)
+        return self._price[1]
+
     def _standing_of(self, nav: NavPublished) -> str:
         values = _standing(nav)
         kept = self._kept.get(nav.token)
-        if kept is not None and all(map(is_, kept[0], values)):
+        if kept is not None and kept[0] == values:
             return kept[1]
         standing = ",".join([f'"{name}":{_decimal(value)}' for name, value in zip(STANDING, values, strict=True)])
         self._kept[nav.token] = values, standing
