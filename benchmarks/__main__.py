@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 
-from benchmarks import backtest, latency, stages, throughput
+from benchmarks import backtest, latency, stages, throughput, tokens
 from benchmarks.peers import run as peers
 
 BENCHMARKS: dict[str, Callable[[], None]] = {
@@ -11,6 +11,7 @@ BENCHMARKS: dict[str, Callable[[], None]] = {
     "backtest": backtest.run,
     "throughput": throughput.run,
     "latency": latency.run,
+    "tokens": tokens.run,
     "peers": peers.run,
 }
 

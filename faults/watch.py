@@ -40,11 +40,6 @@ def short(*parts: bytes | None) -> bytes:
     return sum_.digest()
 
 
-def shown_sum(fields: dict[str, str]) -> bytes:
-    """What is remembered of the numbers shown beside a token; nothing where none are."""
-    return short(json.dumps(sorted(fields.items())).encode()) if fields else b""
-
-
 class Seen(NamedTuple):
     """Redis at one moment: its watermark, what its records sum up to, what it says they do, the numbers it shows."""
 
@@ -150,7 +145,7 @@ class RedisWatch:
         for name, flat in found:
             fields = {key.decode(): value for key, value in zip(flat[::2], flat[1::2], strict=True)}
             digest.put(name.decode(), fields.pop("state", b""))
-            shown[name.decode()] = shown_sum({key: value.decode() for key, value in fields.items()})
+            shown[name.decode()] = short(fields["nav"]) if "nav" in fields else b""
         seen = Seen(int(next_offset), digest.text, claimed.decode(), shown)
         if not self.seen[number] or self.seen[number][-1] != seen:
             self.seen[number].append(seen)

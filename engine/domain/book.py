@@ -15,7 +15,7 @@ from engine.domain.index import IndexRule, middle
 from engine.domain.inputs import Position
 from engine.domain.instants import DAY, LATEST, Instant
 from engine.domain.numbers import ZERO
-from engine.domain.quiet import NO_CALM, NO_PRICE, UNBOUNDED, Calm, calm_around, quiet_range, sendable_from
+from engine.domain.quiet import NO_CALM, NO_PRICE, UNBOUNDED, Calm, QuietRanges, calm_around, quiet_range, sendable_from
 from engine.domain.state import Holder, Market, Order, Participant, Record, Request, Token, record_name
 
 ENDED_ORDERS_KEPT = 256
@@ -31,8 +31,6 @@ class Book:
     """State of one underlying and the outputs of the input at hand."""
 
     __slots__ = (
-        "_held_high",
-        "_held_low",
         "_ladders",
         "_ranges",
         "behind",
@@ -49,16 +47,19 @@ class Book:
         "orders",
         "out",
         "outputs",
+        "owing",
         "participants",
         "position",
         "queue",
         "requests",
         "rule",
+        "seeded",
         "stale",
         "struck",
         "tokens",
         "touched",
         "wanting",
+        "watched",
     )
 
     def __init__(self, market: Market, records: Iterable[Record] = ()) -> None:
@@ -81,13 +82,20 @@ class Book:
         self.queue = {each.request_id for each in self.requests.values() if each.status in QUEUED}
         """Requests that wait for what they need, or for a strike."""
         self.struck = {each.request_id for each in self.requests.values() if each.status == "struck"}
-        self.wanting = {each.token for each in self.tokens.values() if each.want}
-        self.moving = {each.token for each in self.tokens.values() if each.moved and each.status == "live"}
+        self.wanting: set[str] = set()
+        self.moving: set[str] = set()
         """Live tokens whose limits are to be looked at, whatever the price does."""
-        self.closing = {each.token for each in self.tokens.values() if each.status == "terminated"}
-        self._ranges: dict[str, tuple[Decimal, Decimal]] = {}
+        self.closing: set[str] = set()
+        self.seeded: set[str] = set()
+        """Tokens the issuer launches at the next index."""
+        self.owing: set[str] = set()
+        """Tokens that owe a reset."""
+        self.watched: set[str] = set()
+        """Tokens with a market of their own."""
+        for token in self.tokens.values():
+            self.sort(token)
+        self._ranges = QuietRanges()
         self._ladders: dict[str, Ladder] = {}
-        self._held_low, self._held_high = ZERO, UNBOUNDED
         self.low, self.high, self.due = UNBOUNDED, ZERO, 0
         self.calendar_due: Instant = 0
         """Time may move up to here without anything coming due."""
@@ -129,8 +137,9 @@ class Book:
             initial_nav=terms.initial_nav,
             nav_floor=terms.nav_floor,
         )
+        in_order = not self.tokens or next(reversed(self.tokens)) < token.token
         self.tokens[token.token] = token
-        if len(self.tokens) > 1 and list(self.tokens)[-2] > token.token:
+        if not in_order:
             self.tokens = dict(sorted(self.tokens.items()))
         return token
 
@@ -176,13 +185,23 @@ class Book:
             self.stale.add(account.token)
             self._ladders.pop(account.token, None)
             self.note(account)
-            (self.wanting.add if account.want else self.wanting.discard)(account.token)
-            (self.moving.add if account.moved and account.status == "live" else self.moving.discard)(account.token)
-            (self.closing.add if account.status == "terminated" else self.closing.discard)(account.token)
+            self.sort(account)
         else:
             self.note(account)
             (self.queue.add if account.status in QUEUED else self.queue.discard)(account.request_id)
             (self.struck.add if account.status == "struck" else self.struck.discard)(account.request_id)
+
+    def sort(self, token: Token) -> None:
+        """Note what the token waits for, so that nobody has to look at all of them."""
+        name, status = token.token, token.status
+        (self.wanting.add if token.want else self.wanting.discard)(name)
+        (self.moving.add if token.moved and status == "live" else self.moving.discard)(name)
+        (self.closing.add if status == "terminated" else self.closing.discard)(name)
+        seeded = status == "listed" and token.terms.seed_units and not token.series
+        (self.seeded.add if seeded else self.seeded.discard)(name)
+        (self.owing.add if token.owes_resets else self.owing.discard)(name)
+        watched = token.quote is not None or token.invitation is not None
+        (self.watched.add if watched else self.watched.discard)(name)
 
     def looked_at(self, token: Token) -> None:
         """The token's limits were looked at since it moved."""
@@ -248,10 +267,6 @@ class Book:
 
     # What is derived
 
-    def wanting_tokens(self) -> list[Token]:
-        """Tokens that are not where they want to be, by name."""
-        return [self.tokens[name] for name in sorted(self.wanting)]
-
     def flows(self) -> list[Request]:
         """Struck requests, in the order they were made."""
         return sorted((self.requests[name] for name in self.struck), key=lambda each: each.number)
@@ -273,13 +288,12 @@ class Book:
 
     def exposed(self, low: Decimal, high: Decimal) -> list[Token]:
         """Live tokens that may need something at a price from `low` to `high`, by name."""
-        ranges, stale = self._ranges, self.stale
-        return [
-            token
-            for name, token in self.tokens.items()
-            if token.status == "live"
-            and (token.moved or name in stale or not ranges[name][0] < low <= high < ranges[name][1])
-        ]
+        names = self.stale | self.moving | self._ranges.outside(low, high)
+        return [token for token in self.named(names) if token.status == "live"]
+
+    def named(self, names: Iterable[str]) -> list[Token]:
+        """The tokens of those names, by name."""
+        return [self.tokens[name] for name in sorted(names)]
 
     def ladder(self, token: Token) -> Ladder:
         """Where the token reaches its limits, with what it holds now."""
@@ -310,19 +324,18 @@ class Book:
     def refresh(self, price: Decimal | None, deadlines: Iterable[Instant]) -> None:
         """Bring the quiet range and the next deadline up to date at the end of an input."""
         self.touched.clear()
+        for names in (self.wanting, self.moving, self.closing, self.seeded, self.owing):
+            if not names:
+                names.clear()  # a set that was large is as slow to look through as it was until it is cleared
         if self.stale:
-            for name in self.stale:
-                self._ranges[name] = quiet_range(self.tokens[name])
+            self._ranges.put({name: quiet_range(self.tokens[name]) for name in self.stale})
             self.stale.clear()
-            self._held_low = max((low for low, _ in self._ranges.values()), default=ZERO)
-            self._held_high = min((high for _, high in self._ranges.values()), default=UNBOUNDED)
-        self.low = self._held_low
-        self.high = self._held_high
+        self.low, self.high = self._ranges.common
         if self.queue or self.struck:
             self.low, self.high = NO_PRICE
         elif self.wanting:
             wants = [self.tokens[name] for name in self.wanting]
-            self.high = min(self._held_high, sendable_from(wants, price, self.market.terms))
+            self.high = min(self.high, sendable_from(wants, price, self.market.terms))
         self.due = 0 if self.moving else min(deadlines)
 
 

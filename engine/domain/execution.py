@@ -23,7 +23,7 @@ def settle_wants(book: Book, seen: Sight, time: Instant, *, assumed_only: bool =
     price = seen.price
     if price is None:
         return
-    acting: list[Holder] = [token for token in book.wanting_tokens() if _acts(book, token, seen)]
+    acting: list[Holder] = [token for token in book.named(book.wanting) if _acts(book, token, seen)]
     acting += [flow for flow in book.flows() if flow.want and _flow_acts(book, flow, seen)]
     _assume(book, [each for each in acting if _terms(book, each).fills == "assumed"], price, seen.counted, time)
     if not assumed_only:
@@ -36,8 +36,7 @@ def settle_wants(book: Book, seen: Sight, time: Instant, *, assumed_only: bool =
 def close_terminated(book: Book, price: Decimal) -> None:
     """Pay out every terminated token whose basket is closed, or too small a rest to be sent."""
     terms = book.market.terms
-    for name in sorted(book.closing):
-        token = book.tokens[name]
+    for token in book.named(book.closing):
         if token.open or sendable(token.want, price, terms):
             continue
         rest = token.basket

@@ -17,8 +17,8 @@ def launch_seeded(book: Book, seen: Sight) -> None:
     price = seen.index_price
     if price is None:
         return
-    for token in book.tokens.values():
-        if token.status != "listed" or not token.terms.seed_units or token.series or book.halted(token):
+    for token in book.named(book.seeded):
+        if book.halted(token):
             continue
         worth = money(token.terms.seed_units * token.initial_nav)
         token.units = token.terms.seed_units

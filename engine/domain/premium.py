@@ -44,6 +44,7 @@ def take_quote(book: Book, quote: TokenQuoteObserved) -> Refusal | None:
     token.quote = quote
     book.note(token)
     book.stale.add(token.token)
+    book.sort(token)
     return None
 
 
@@ -58,9 +59,7 @@ def premium_of(book: Book, token: Token, price: Decimal | None) -> Premium | Non
 
 def control_premium(book: Book, seen: Sight) -> None:
     """Look at every token that has a market of its own."""
-    for token in book.tokens.values():
-        if token.quote is None and token.invitation is None:
-            continue
+    for token in book.named(book.watched):
         at = premium_of(book, token, seen.index_price)
         band = token.terms.premium_band
         flow: Flow | None = None

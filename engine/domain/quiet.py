@@ -6,8 +6,9 @@ them, whatever it is exactly; they are only kept, and it is worked out when some
 Both are derived, err on the side of looking, and have no say in what comes out.
 """
 
+from bisect import bisect_left, bisect_right, insort
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -50,7 +51,51 @@ def calm_around(price: Decimal, rule: IndexRule, usable: list[Mid], low: Decimal
     return Calm(low, high, min(due, min(mid.time for mid in usable) + rule.max_age))
 
 
-def quiet_range(token: Token) -> tuple[Decimal, Decimal]:
+Range = tuple[Decimal, Decimal]
+
+_FEW = 16
+"""Up to one of so many ranges are put in their places one by one; more of them, and all are sorted."""
+_LAST_NAME = "~"
+
+
+class QuietRanges:
+    """The quiet ranges of all tokens, sorted by their ends: nobody has to be asked who is inside his own."""
+
+    def __init__(self) -> None:
+        """There is none yet."""
+        self._of: dict[str, Range] = {}
+        self._lows: list[tuple[Decimal, str]] = []
+        self._highs: list[tuple[Decimal, str]] = []
+
+    def put(self, ranges: Mapping[str, Range]) -> None:
+        """The ranges of some tokens from here on."""
+        if len(ranges) * _FEW > len(self._of):
+            self._of.update(ranges)
+            self._lows = sorted((low, name) for name, (low, _) in self._of.items())
+            self._highs = sorted((high, name) for name, (_, high) in self._of.items())
+            return
+        for name, (low, high) in ranges.items():
+            known = self._of.get(name)
+            if known is not None:
+                del self._lows[bisect_left(self._lows, (known[0], name))]
+                del self._highs[bisect_left(self._highs, (known[1], name))]
+            insort(self._lows, (low, name))
+            insort(self._highs, (high, name))
+            self._of[name] = low, high
+
+    @property
+    def common(self) -> Range:
+        """Between which prices no token needs anything."""
+        return (self._lows[-1][0], self._highs[0][0]) if self._of else ANY_PRICE
+
+    def outside(self, low: Decimal, high: Decimal) -> set[str]:
+        """The tokens that may need something at a price from `low` to `high`."""
+        below = self._lows[bisect_left(self._lows, (low, "")) :]
+        above = self._highs[: bisect_right(self._highs, (high, _LAST_NAME))]
+        return {name for _, name in (*below, *above)}
+
+
+def quiet_range(token: Token) -> Range:
     """Between which prices this token needs nothing; an empty range where that is not worth telling."""
     terms, basket, cash = token.terms, token.basket, token.cash
     if token.status in ("listed", "closed"):

@@ -56,7 +56,7 @@ def take_fix(book: Book, price: Decimal, counted: list[Mid], boundary: Instant, 
 
 def reset_owed(book: Book, price: Decimal) -> list[Token]:
     """The resets that came due while their token was halted: late, at the first index after. Returns the tokens."""
-    owing = [token for token in book.tokens.values() if token.owes_resets and not book.halted(token)]
+    owing = [token for token in book.named(book.owing) if not book.halted(token)]
     for token in owing:
         _reset(book, token, price, book.last_boundary, book.now, late=True)
     return owing

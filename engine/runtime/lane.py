@@ -15,7 +15,6 @@ from typing import NamedTuple
 import structlog
 from redis.asyncio import Redis
 
-from engine.domain.outputs import NavPublished
 from engine.log.port import Entry, FencedError, Log, LogError, Reader, Record, Transactor
 from engine.runtime.partition import OutputRecord, Partition
 from engine.runtime.recovery import Recovered, lane_identity, recover
@@ -68,7 +67,7 @@ class Batch(NamedTuple):
 
     entries: Mapping[str, Sequence[Entry]]
     changes: Mapping[str, bytes | None]
-    navs: Mapping[str, NavPublished]
+    navs: Mapping[str, bytes]
     checkpoint: Checkpoint
 
 

@@ -90,7 +90,7 @@ class Partition:
         self.flooded = False
         self.books: dict[str, Book] = {}
         self.checkpoint = checkpoint or Checkpoint(next_offset=0, batch=0, digest=Digest().text)
-        self.navs: dict[str, NavPublished] = {}
+        self.navs: dict[str, bytes] = {}
         """The last published record of each token since the last `changes`, for the view."""
         self._digest = Digest()
         self._dead = list(self.checkpoint.recent_dead_letters)
@@ -153,7 +153,7 @@ class Partition:
                     continue
                 for output, encoded in zip(said, encode_outputs(said, position), strict=True):
                     if isinstance(output.body, NavPublished):
-                        self.navs[output.key] = output.body
+                        self.navs[output.key] = encoded.value
                     topic = OUTPUTS[output.body.stream].name
                     outputs.append(
                         OutputRecord(topic, encoded.key, encoded.value, encoded.headers, record.timestamp_ms)

@@ -5,6 +5,9 @@ is taken only on top of the watermark it was made for; otherwise the next write 
 
 Keys of a partition share a hash tag, so that one script covers a lane in a cluster:
 `levtao:{0}:meta`, `levtao:{0}:names`, `levtao:{0}:token:TAO3L`, `levtao:{0}:market:TAO`, `levtao:{0}:order:...`.
+
+Each record is a hash: `state` is the record as in the changelog, and `nav` beside a token the record it published last,
+to the byte as in the topic, so what a desk sees here it can place there.
 """
 
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -17,9 +20,6 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from engine.domain.instants import format_instant
-from engine.domain.numbers import text
-from engine.domain.outputs import NavPublished
 from engine.wire.states import FORMAT, Checkpoint
 
 TIMEOUT_S = 5.0
@@ -40,28 +40,6 @@ for _, name in ipairs(redis.call('SMEMBERS', KEYS[2])) do
 end
 return {redis.call('HGET', KEYS[1], 'next'), records}
 """
-_DECIMALS = (
-    "nav",
-    "inav",
-    "price",
-    "leverage",
-    "drift",
-    "units",
-    "basket",
-    "cash",
-    "goal",
-    "open",
-    "benchmark",
-    "rule_value",
-    "tracking_difference",
-    "premium",
-    "discount",
-    "accrued_fee",
-    "zero_price",
-    "max_leverage_price",
-    "emergency_price",
-    "min_leverage_price",
-)
 
 
 class ViewError(Exception):
@@ -90,7 +68,7 @@ class FullSnapshot(NamedTuple):
     """Everything a desk can see of a partition, read in one piece."""
 
     next_offset: int
-    records: dict[str, dict[str, str]]
+    records: dict[str, dict[str, bytes]]
 
 
 class View:
@@ -125,7 +103,7 @@ class View:
             return None
         try:
             records = {
-                name.decode(): {key.decode(): value.decode() for key, value in zip(flat[::2], flat[1::2], strict=True)}
+                name.decode(): {key.decode(): value for key, value in zip(flat[::2], flat[1::2], strict=True)}
                 for name, flat in found
             }
             return FullSnapshot(int(next_offset), records)
@@ -140,7 +118,7 @@ class View:
     async def write(
         self,
         changes: Mapping[str, bytes | None],
-        navs: Mapping[str, NavPublished],
+        navs: Mapping[str, bytes],
         checkpoint: Checkpoint,
         position: int,
         *,
@@ -154,45 +132,12 @@ class View:
         mode = ("delta", onto) if onto is not None else ("full", "")
         arguments: list[bytes | str | int] = [*mode, checkpoint.next_offset, position, checkpoint.digest, FORMAT]
         for name, value in changes.items():
-            if value is None:
-                arguments += [name, 0]
-                continue
-            shown = _shown(name, navs)
-            arguments += [name, 2 + len(shown), "state", value, *shown]
+            arguments += [name, 0] if value is None else [name, 2, "state", value]
         for token, nav in navs.items():
-            name = f"token:{token}"
-            if name not in changes:
-                shown = _nav_fields(nav)
-                arguments += [name, len(shown), *shown]
+            arguments += [f"token:{token}", 2, "nav", nav]
         with _answering(f"writing {self._keys[0]}"):
             verdict = await self._write(keys=self._keys, args=arguments)
         return bool(verdict[0] == b"written")
-
-
-def _shown(name: str, navs: Mapping[str, NavPublished]) -> list[str]:
-    kind, _, token = name.partition(":")
-    nav = navs.get(token) if kind == "token" else None
-    return [] if nav is None else _nav_fields(nav)
-
-
-def shown_fields(nav: NavPublished) -> dict[str, str]:
-    """A published record as flat fields, for a person with redis-cli."""
-    shown = {
-        "underlying": nav.underlying,
-        "status": nav.status,
-        "halted": "yes" if nav.halted else "no",
-        "next_reset": format_instant(nav.next_reset),
-        "inav_venues": str(nav.inav_venues),
-        "inav_age_ms": str(nav.inav_age_ms),
-    }
-    for name in _DECIMALS:
-        value = getattr(nav, name)
-        shown[name] = "" if value is None else text(value)
-    return shown
-
-
-def _nav_fields(nav: NavPublished) -> list[str]:
-    return [part for item in shown_fields(nav).items() for part in item]
 
 
 @asynccontextmanager

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from engine.domain.outputs import NavPublished
 from engine.runtime.view import View, ViewError
 from engine.wire.states import Checkpoint
 
@@ -34,7 +33,7 @@ class Viewer:
     """Time from one write to the next: what is committed between is written once, as it is then."""
     failures: int = 0
     _changed: dict[str, bytes | None] = field(default_factory=dict)
-    _navs: dict[str, NavPublished] = field(default_factory=dict)
+    _navs: dict[str, bytes] = field(default_factory=dict)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -46,7 +45,7 @@ class Viewer:
     def push(
         self,
         changes: Mapping[str, bytes | None],
-        navs: Mapping[str, NavPublished],
+        navs: Mapping[str, bytes],
         checkpoint: Checkpoint,
         position: int,
     ) -> None:

@@ -6,7 +6,7 @@ from redis.asyncio import Redis
 from engine.domain.outputs import NavPublished
 from engine.runtime.partition import InputRecord, Partition
 from engine.runtime.view import View, ViewError, connect, refuse_eviction
-from engine.wire.codec import encode_input
+from engine.wire.codec import decode_output, encode_input
 from engine.wire.states import Checkpoint, Digest
 from tests.walk import Walk
 
@@ -66,10 +66,8 @@ async def test_a_desk_reads_the_last_published_numbers_of_a_token(view: View, re
     assert await view.write(changes, partition.navs, partition.checkpoint, 0, onto=None)
     name, nav = next(iter(partition.navs.items()))
     shown = await redis.hgetall(f"test:{{0}}:token:{name}")
-    assert isinstance(nav, NavPublished)
-    assert shown[b"units"] == f"{nav.units:f}".encode()
-    assert shown[b"basket"] == f"{nav.basket.normalize():f}".encode()
-    assert shown[b"state"] == changes[f"token:{name}"]
+    assert shown == {b"state": changes[f"token:{name}"], b"nav": nav}
+    assert isinstance(decode_output(nav).body, NavPublished)
     whole = await view.read_all()
     assert whole is not None
     assert whole.records.keys() == partition.records().keys()

@@ -121,11 +121,9 @@ class _Fold:
             outputs = self.partition.apply([InputRecord(*record[:4])])
             for output in outputs:
                 self.implied[output.topic].append(output)
-            navs = list(self.partition.navs.values())
-            self.partition.navs.clear()
             if book is not None and given is not None:
                 try:
-                    self.rules.after(book, given, _bodies(outputs), navs)
+                    self.rules.after(book, given, _bodies(outputs))
                 except AssertionError as error:
                     raise ViolationError("rules", f"input {self.number}/{record.offset}: {error}") from error
             if self.partition.next_offset in self.stops:
@@ -134,8 +132,8 @@ class _Fold:
 
 
 def _bodies(outputs: Iterable[OutputRecord]) -> list[Body]:
-    """What was said, without the NAVs, which are looked at apart, and without dead letters."""
-    return [decode_output(output.value).body for output in outputs if output.topic in (EVENTS.name, ORDERS.name)]
+    """What was said, without dead letters."""
+    return [decode_output(output.value).body for output in outputs if output.topic != DEAD_LETTERS.name]
 
 
 def _compare(at: str, implied: list[OutputRecord], there: list[Record]) -> None:

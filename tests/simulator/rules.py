@@ -1,7 +1,7 @@
 """What must hold of the books after every input: conservation, bands, one reset a boundary, no value below zero."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 
 from engine.domain.book import Book
@@ -37,7 +37,7 @@ class Rules:
             token.token for token in book.tokens.values() if token.status == "live" and not token.halted
         ]  # fmt: skip
 
-    def after(self, book: Book, given: Input, bodies: list[Body], navs: Iterable[NavPublished]) -> None:
+    def after(self, book: Book, given: Input, bodies: list[Body]) -> None:
         """Hold what came of the input against the rules. Raises AssertionError."""
         check(book, given, self._before, bodies, self._seeded)
         self._check_units(book, bodies)
@@ -46,7 +46,7 @@ class Rules:
         for token in book.tokens.values():
             if token.token not in booked or not token.moved:
                 check_bands(book, token)
-        for nav in navs:
+        for nav in (body for body in bodies if isinstance(body, NavPublished)):
             assert nav.nav is None or nav.nav >= ZERO, f"NAV of {nav.token} is {nav.nav}"
             assert nav.inav is None or nav.inav >= ZERO, f"iNAV of {nav.token} is {nav.inav}"
         for body in bodies:

@@ -1,0 +1,153 @@
+"""Ten against ten thousand tokens on one underlying: deciding, publishing, midnight, and a restart."""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from pathlib import Path
+from time import perf_counter
+
+from redis.asyncio import Redis
+
+from benchmarks.throughput import fill
+from benchmarks.workload import START, UNDERLYING, VENUES, commands, quotes
+from engine.domain.commands import SetTokenTerms
+from engine.domain.inputs import Input, QuoteObserved
+from engine.domain.instants import DAY, MILLISECOND, SECOND
+from engine.domain.terms import TokenTerms
+from engine.log.kafka import KafkaLog
+from engine.runtime.engine import spare_gc
+from engine.runtime.lane import Lane, LaneSettings
+from engine.runtime.partition import InputRecord, Partition
+from engine.runtime.recovery import provision
+from engine.runtime.verify import verify
+from engine.runtime.view import View, connect
+from engine.wire.codec import encode_input
+from engine.wire.topics import TOPICS
+from levtao.embedded.kafka import KafkaServer
+from levtao.embedded.valkey import ValkeyServer
+
+FEW, MANY = 10, 10_000
+MIDNIGHT = START + DAY // 2
+BATCH = 2_000
+
+
+def _quote(number: int, time: int, price: str) -> QuoteObserved:
+    return QuoteObserved(UNDERLYING, VENUES[number % len(VENUES)], time, Decimal(price), Decimal(price))
+
+
+def _tight() -> SetTokenTerms:
+    """A token that orders whenever the price steps by a hundredth."""
+    terms = TokenTerms(
+        multiplier=Decimal(3),
+        fills="assumed",
+        seed_units=Decimal(10),
+        max_leverage=Decimal("3.01"),
+        min_leverage=Decimal("2.99"),
+    )
+    return SetTokenTerms(UNDERLYING, "TIGHT", 1, terms, by="benchmark", reason="benchmark")
+
+
+def _stepping(count: int) -> list[Input]:
+    """Every hundredth quote steps over a limit of the tight token."""
+    prices = ("101.00", "100.00")
+    return [_quote(number, START + number * MILLISECOND, prices[number // 100 % 2]) for number in range(count)]
+
+
+def _decide(tokens: int, market: Sequence[Input]) -> float:
+    """Microseconds a quote from bytes to encoded outputs, NAVs off, no I/O."""
+    inputs = [*commands(tokens, publication_interval_s=0), _tight(), *market]
+    values = [encode_input(each) for each in inputs]
+    records = [InputRecord(offset, 2**50, UNDERLYING.encode(), value) for offset, value in enumerate(values)]
+    begin = len(inputs) - len(market) + len(market) // 10
+    partition = Partition(0)
+    partition.apply(records[:begin])
+    partition.changes()
+    started = perf_counter()
+    for start in range(begin, len(records), BATCH):
+        partition.apply(records[start : start + BATCH])
+        partition.changes()
+    return (perf_counter() - started) / (len(records) - begin) * 1e6
+
+
+def _decisions(rounds: int = 3) -> None:
+    print("## Deciding, NAVs off, in memory: microseconds a quote, best of three\n")
+    print(f"| market | {FEW} tokens | {MANY:,} tokens | ratio |\n| --- | --- | --- | --- |")
+    for name, market in (("calm", list(quotes(100_000))), ("an order every 100 quotes", _stepping(100_000))):
+        few, many = (min(_decide(tokens, market) for _ in range(rounds)) for tokens in (FEW, MANY))
+        print(f"| {name} | {few:.2f} | {many:.2f} | {many / few:.2f} |", flush=True)
+    print()
+
+
+@asynccontextmanager
+async def _running(log: KafkaLog, redis_url: str) -> AsyncIterator[tuple[Lane, Redis]]:
+    async with connect(redis_url) as redis, asyncio.TaskGroup() as tasks:
+        lane = Lane(log, redis, 0, LaneSettings())
+        tasks.create_task(lane.run())
+        try:
+            yield lane, redis
+        finally:
+            lane.stop()
+
+
+async def _until(lane: Lane, redis: Redis, next_offset: int) -> tuple[float, float]:
+    """Seconds until everything before is committed, and until it is in Redis as well."""
+    started = perf_counter()
+    while lane.next_offset < next_offset:
+        await asyncio.sleep(0.001)
+    committed = perf_counter() - started
+    while int(await redis.hget("levtao:{0}:meta", "next") or 0) < next_offset:
+        await asyncio.sleep(0.005)
+    return committed, perf_counter() - started
+
+
+async def _service(folder: Path) -> None:
+    kafka = KafkaServer(folder / "kafka", heap="1g").start()
+    valkey = ValkeyServer(folder / "valkey").start()
+    try:
+        log = KafkaLog(kafka.bootstrap)
+        await log.create({topic.name: topic.config() for topic in TOPICS}, 1)
+        await provision(log, "levtao", 0)
+        inputs: list[Input] = [*commands(MANY), *(_quote(each, MIDNIGHT - 12 * SECOND, "100.00") for each in range(3))]
+        await fill(log, inputs)
+        sent = len(inputs)
+        async with _running(log, valkey.url) as (lane, redis):
+            await _until(lane, redis, sent)
+            marks = []
+            for mark in range(10):
+                await fill(log, [_quote(0, MIDNIGHT - (10 - mark) * SECOND, "100.00")])
+                sent += 1
+                marks.append(await _until(lane, redis, sent))
+            await fill(log, [_quote(1, MIDNIGHT - SECOND // 2, "101.00"), _quote(0, MIDNIGHT, "101.00")])
+            sent += 2
+            midnight = await _until(lane, redis, sent)
+        print(f"## {MANY:,} tokens on the real broker and Redis\n")
+        print("| what | committed | in Redis too |\n| --- | --- | --- |")
+        committed, seen = (sorted(each[part] for each in marks)[len(marks) // 2] for part in (0, 1))
+        print(f"| every NAV once, median of {len(marks)} | {committed * 1000:.0f} ms | {seen * 1000:.0f} ms |")
+        print(f"| midnight | {midnight[0] * 1000:.0f} ms | {midnight[1] * 1000:.0f} ms |", flush=True)
+        await fill(log, [_quote(1, MIDNIGHT + MILLISECOND, "101.00")])
+        sent += 1
+        started = perf_counter()
+        async with _running(log, valkey.url) as (lane, redis):
+            await lane.ready.wait()
+            opened = perf_counter() - started
+            while lane.next_offset < sent:
+                await asyncio.sleep(0.001)
+            decided = perf_counter() - started
+        print(f"| restart: open {opened * 1000:.0f} ms, first decision committed | {decided * 1000:.0f} ms | |")
+        async with connect(valkey.url) as redis:
+            proof = await verify(log, View(redis, 0), 0, lambda _: None)
+        print(f"\noutputs {dict(proof.outputs)}, verified\n")
+    finally:
+        valkey.stop()
+        kafka.stop()
+
+
+def run() -> None:
+    """Print the figures."""
+    spare_gc()
+    _decisions()
+    with tempfile.TemporaryDirectory(prefix="levtao-bench-") as folder:
+        asyncio.run(_service(Path(folder)))
