@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 
-from benchmarks import backtest, latency, stages, throughput, tokens
+from benchmarks import backtest, latency, processes, soak, stages, throughput, tokens
 from benchmarks.peers import run as peers
 
 BENCHMARKS: dict[str, Callable[[], None]] = {
@@ -12,6 +12,8 @@ BENCHMARKS: dict[str, Callable[[], None]] = {
     "throughput": throughput.run,
     "latency": latency.run,
     "tokens": tokens.run,
+    "processes": processes.run,
+    "soak": soak.run,
     "peers": peers.run,
 }
 

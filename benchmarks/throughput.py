@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import median
 from time import perf_counter
 
-from benchmarks.workload import UNDERLYING, commands, quotes
+from benchmarks.workload import commands, quotes
 from engine.domain.inputs import Input
 from engine.log.kafka import KafkaLog
 from engine.log.port import Entry
@@ -47,19 +47,20 @@ async def _consume(log: KafkaLog, until: int, read: int) -> float:
         return perf_counter() - started
 
 
-async def fill(log: KafkaLog, inputs: Sequence[Input]) -> None:
-    """Write the inputs to their topic."""
+async def fill(log: KafkaLog, inputs: Sequence[Input], number: int = 0) -> None:
+    """Write the inputs to a partition of their topic."""
     async with log.writer() as writer:
         for start in range(0, len(inputs), 5_000):
             chunk = inputs[start : start + 5_000]
-            await writer.append(INPUTS.name, 0, [Entry(UNDERLYING.encode(), encode_input(each)) for each in chunk])
+            entries = [Entry(each.underlying.encode(), encode_input(each)) for each in chunk]
+            await writer.append(INPUTS.name, number, entries)
 
 
-async def engine(log: KafkaLog, redis_url: str, until: int) -> float:
-    """The lane as `levtao run` runs it, from its first read until the last input is committed."""
+async def engine(log: KafkaLog, redis_url: str, until: int, number: int = 0) -> float:
+    """A lane as `levtao run` runs it, from its first read until the last input is committed."""
     spare_gc()
     async with connect(redis_url) as redis:
-        lane = Lane(log, redis, 0, LaneSettings())
+        lane = Lane(log, redis, number, LaneSettings())
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(lane.run())
             await lane.ready.wait()

@@ -15,13 +15,13 @@ START = 20_000 * DAY + DAY // 2
 UNDERLYING = "TAO"
 
 
-def commands(tokens: int, **terms: int) -> list[Input]:
+def commands(tokens: int, underlying: str = UNDERLYING, number: int = 0, **terms: int) -> list[Input]:
     """A book with so many tokens, fills assumed."""
     by = {"by": "benchmark", "reason": "benchmark"}
-    opening = SetUnderlyingTerms(UNDERLYING, 0, 1, UnderlyingTerms(venues=VENUES, **terms), **by)  # type: ignore[arg-type]
+    opening = SetUnderlyingTerms(underlying, number, 1, UnderlyingTerms(venues=VENUES, **terms), **by)  # type: ignore[arg-type]
     listed = [
-        SetTokenTerms(UNDERLYING, f"T{number:05d}", 1, _token(number), **by)  # type: ignore[arg-type]
-        for number in range(tokens)
+        SetTokenTerms(underlying, f"T{each:05d}", 1, _token(each), **by)  # type: ignore[arg-type]
+        for each in range(tokens)
     ]
     return [opening, *listed]
 
@@ -32,11 +32,11 @@ def _token(number: int) -> TokenTerms:
     )
 
 
-def quotes(count: int, seed: int = 1) -> Iterator[QuoteObserved]:
+def quotes(count: int, seed: int = 1, underlying: str = UNDERLYING) -> Iterator[QuoteObserved]:
     """A calm random walk: 1 ms apart in event time, the venues in turn."""
     random = Random(seed)
     price = 350.0
     for number in range(count):
         price *= 1 + random.gauss(0, 0.00002)
         bid = Decimal(f"{price:.2f}")
-        yield QuoteObserved(UNDERLYING, VENUES[number % 3], START + number * MILLISECOND, bid, bid + Decimal("0.02"))
+        yield QuoteObserved(underlying, VENUES[number % 3], START + number * MILLISECOND, bid, bid + Decimal("0.02"))

@@ -65,7 +65,7 @@ async def _prepare(log: KafkaLog, count: int) -> None:
 
 
 async def _service(log: KafkaLog, redis_url: str, count: int, tokens: int, app: str, **terms: int) -> float:
-    inputs = [*commands(tokens, **terms), *quotes(count)]
+    inputs = [*commands(tokens, UNDERLYING, 0, **terms), *quotes(count)]
     await log.create({topic.name: topic.config() for topic in TOPICS}, 1)
     await provision(log, app, 0)
     await fill(log, inputs)

@@ -105,7 +105,7 @@ def absorb(book: Book, given: Input, offset: int, appended: Instant | None) -> b
         known is None
         or not known.time <= time < calm.until
         or not calm.low <= given.bid <= given.ask <= calm.high
-        or _is_early(time, appended)
+        or (appended is not None and time > appended + FUTURE)
     ):
         return False
     market.quotes[venue] = given

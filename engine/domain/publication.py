@@ -8,7 +8,7 @@ from engine.domain.costs import accrued_fee, accrued_interest
 from engine.domain.events import Output
 from engine.domain.exposure import equity, grown, leverage
 from engine.domain.index import Mid, middle
-from engine.domain.instants import MILLISECOND, SECOND
+from engine.domain.instants import MILLISECOND, SECOND, Instant
 from engine.domain.numbers import ONE, ZERO, money
 from engine.domain.outputs import NavPublished
 from engine.domain.premium import premium_of
@@ -73,9 +73,9 @@ def _indication(book: Book, seen: Sight) -> Indication:
 
 
 def _record(book: Book, token: Token, seen: Sight, indication: Indication) -> NavPublished:
-    basket, cash, terms = token.basket, token.cash, token.terms
+    basket, cash, terms, now = token.basket, token.cash, token.terms, book.now
     price = seen.price if seen.with_index else None
-    nav = None if price is None and token.status == "live" else _per_unit(book, token, price)
+    nav = None if price is None and token.status == "live" else _per_unit(token, price, now)
     stray = premium_of(book, token, price)
     lever = None if price is None else leverage(basket, cash, price)
     rule = token.rule_value
@@ -87,7 +87,7 @@ def _record(book: Book, token: Token, seen: Sight, indication: Indication) -> Na
     ladder = book.ladder(token)
     inav = nav
     if price is None and indication.price is not None:
-        inav = _per_unit(book, token, indication.price)
+        inav = _per_unit(token, indication.price, now)
     return NavPublished(
         underlying=book.market.underlying,
         token=token.token,
@@ -110,7 +110,7 @@ def _record(book: Book, token: Token, seen: Sight, indication: Indication) -> Na
         tracking_difference=money(nav / rule - ONE) if nav is not None and rule > ZERO else None,
         premium=None if stray is None else money(stray.premium),
         discount=None if stray is None else money(stray.discount),
-        accrued_fee=ZERO if price is None else money(accrued_fee(token, price, book.now)),
+        accrued_fee=ZERO if price is None else money(accrued_fee(token, price, now)),
         halted=book.halted(token),
         next_reset=book.market.next_boundary,
         zero_price=ladder.zero,
@@ -121,7 +121,7 @@ def _record(book: Book, token: Token, seen: Sight, indication: Indication) -> Na
     )
 
 
-def _per_unit(book: Book, token: Token, price: Decimal | None) -> Decimal:
+def _per_unit(token: Token, price: Decimal | None, now: Instant) -> Decimal:
     """NAV per unit, net of what has accrued, never below zero; the final value of a closed token."""
     if token.status == "closed":
         return token.final_value
@@ -129,5 +129,5 @@ def _per_unit(book: Book, token: Token, price: Decimal | None) -> Decimal:
         return ZERO
     worth = equity(token.basket, token.cash, price)
     if token.status == "live":
-        worth -= accrued_fee(token, price, book.now) + accrued_interest(token, book.now)
+        worth -= accrued_fee(token, price, now) + accrued_interest(token, now)
     return max(ZERO, money(worth / token.units))

@@ -50,6 +50,9 @@ class LaneSettings:
     slice_s: float = 0.001
     """Time between two turns of the event loop: heartbeats share it."""
     read_wait_s: float = 0.2
+    """How long to wait for an input."""
+    gather_wait_s: float = 0.002
+    """The same while a commit is awaited that the next batch follows."""
     commit_after_s: float = 0.2
     """Inputs of which nothing came are committed at the latest after this; after a crash they are read again."""
     commit_after_inputs: int = 5_000
@@ -161,17 +164,17 @@ class Lane:
         async with asyncio.TaskGroup() as tasks:
             while not self._stopping.is_set() and not partition.flooded:
                 if not records:
-                    records = await reader.read(settings.max_read, 0 if outputs else settings.read_wait_s)
-                caught_up = not records
+                    wait_s = settings.gather_wait_s if outputs else settings.read_wait_s
+                    records = await reader.read(settings.max_read, wait_s)
                 said, records = await self._apply(partition, records)
                 outputs += said
                 self.last_progress = self.clock()
                 waiting = partition.next_offset - partition.checkpoint.next_offset
                 overdue = self.last_progress - batched >= settings.commit_after_s
                 full = len(outputs) >= settings.max_outputs or waiting >= settings.max_inputs
-                last = full or caught_up or partition.flooded
+                committing = commit is not None and not commit.done()
                 due = outputs or waiting >= settings.commit_after_inputs or (waiting and overdue)
-                if due and (last or commit is None or commit.done()):
+                if due and (not committing or full or partition.flooded):
                     if commit is not None:
                         await commit
                     batched = self.last_progress

@@ -128,16 +128,15 @@ class Partition:
             for record in records:
                 if enough is not None and len(outputs) >= enough:
                     return outputs
-                if record.offset != self._next:
-                    raise HoleError(
-                        f"{INPUTS.name}/{self.number}: input {record.offset} came where {self._next} was due"
-                    )
-                appended = None if record.timestamp_ms is None else record.timestamp_ms * MILLISECOND
+                offset, timestamp_ms = record.offset, record.timestamp_ms
+                if offset != self._next:
+                    raise HoleError(f"{INPUTS.name}/{self.number}: input {offset} came where {self._next} was due")
+                appended = None if timestamp_ms is None else timestamp_ms * MILLISECOND
                 try:
                     given = decode_input(record.key, record.value)
                     book = self._book(given)
                 except DecodeError as error:
-                    if self._is_flood(record.offset):
+                    if self._is_flood(offset):
                         self.flooded = True
                         return outputs
                     self._next += 1
@@ -145,9 +144,9 @@ class Partition:
                     continue
                 self._next += 1
                 self._active.add(given.underlying)
-                if absorb(book, given, record.offset, appended):
+                if absorb(book, given, offset, appended):
                     continue
-                position = Position(self.number, record.offset, appended)
+                position = Position(self.number, offset, appended)
                 said = step(book, given, position)
                 if not said:
                     continue
@@ -155,9 +154,7 @@ class Partition:
                     if isinstance(output.body, NavPublished):
                         self.navs[output.key] = encoded.value
                     topic = OUTPUTS[output.body.stream].name
-                    outputs.append(
-                        OutputRecord(topic, encoded.key, encoded.value, encoded.headers, record.timestamp_ms)
-                    )
+                    outputs.append(OutputRecord(topic, *encoded, timestamp_ms))
         return outputs
 
     def changes(self) -> dict[str, bytes | None]:
