@@ -91,9 +91,11 @@ async def _running(log: KafkaLog, redis_url: str) -> AsyncIterator[tuple[Lane, R
             lane.stop()
 
 
-async def _until(lane: Lane, redis: Redis, next_offset: int) -> tuple[float, float]:
-    """Seconds until everything before is committed, and until it is in Redis as well."""
+async def _take(log: KafkaLog, lane: Lane, redis: Redis, inputs: Sequence[Input], sent: int) -> tuple[float, float]:
+    """Send inputs to a log with so many; seconds until they are committed, and until they are in Redis as well."""
     started = perf_counter()
+    await fill(log, inputs)
+    next_offset = sent + len(inputs)
     while lane.next_offset < next_offset:
         await asyncio.sleep(0.001)
     committed = perf_counter() - started
@@ -110,18 +112,17 @@ async def _service(folder: Path) -> None:
         await log.create({topic.name: topic.config() for topic in TOPICS}, 1)
         await provision(log, "levtao", 0)
         inputs: list[Input] = [*commands(MANY), *(_quote(each, MIDNIGHT - 12 * SECOND, "100.00") for each in range(3))]
-        await fill(log, inputs)
         sent = len(inputs)
         async with _running(log, valkey.url) as (lane, redis):
-            await _until(lane, redis, sent)
+            await _take(log, lane, redis, inputs, 0)
             marks = []
             for mark in range(10):
-                await fill(log, [_quote(0, MIDNIGHT - (10 - mark) * SECOND, "100.00")])
+                at = MIDNIGHT - (10 - mark) * SECOND
+                marks.append(await _take(log, lane, redis, [_quote(0, at, "100.00")], sent))
                 sent += 1
-                marks.append(await _until(lane, redis, sent))
-            await fill(log, [_quote(1, MIDNIGHT - SECOND // 2, "101.00"), _quote(0, MIDNIGHT, "101.00")])
+            await _take(log, lane, redis, [_quote(1, MIDNIGHT - SECOND // 2, "101.00")], sent)
+            midnight = await _take(log, lane, redis, [_quote(0, MIDNIGHT, "101.00")], sent + 1)
             sent += 2
-            midnight = await _until(lane, redis, sent)
         print(f"## {MANY:,} tokens on the real broker and Redis\n")
         print("| what | committed | in Redis too |\n| --- | --- | --- |")
         committed, seen = (sorted(each[part] for each in marks)[len(marks) // 2] for part in (0, 1))

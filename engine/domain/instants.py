@@ -19,7 +19,6 @@ LATEST: Instant = 253_339_228_800 * SECOND
 RFC3339_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})$"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 _END: Instant = 253_402_300_800 * SECOND
 
 
@@ -32,7 +31,8 @@ def parse_instant(rfc3339: str) -> Instant:
     if moment.tzinfo is None:
         msg = f"a time needs its offset from UTC: {rfc3339!r}"
         raise ValueError(msg)
-    instant = (moment - _EPOCH) // _MICROSECOND
+    since = moment - _EPOCH
+    instant = since.days * DAY + since.seconds * SECOND + since.microseconds
     if not 0 <= instant < _END:
         msg = f"a time before 1970 or after 9999: {rfc3339!r}"
         raise ValueError(msg)

@@ -27,6 +27,8 @@ Undecodable: TypeAlias = Literal[
 ]
 
 _input: TypeAdapter[Input] = TypeAdapter(Input)
+_validate = _input.validator.validate_json
+"""What the adapter's method calls, without its options: a tenth of the time a quote takes to be read."""
 _body: TypeAdapter[Body] = TypeAdapter(Annotated[Body, Field(discriminator="type")])
 _navs = NavEncoder()
 _ENVELOPE = {"id": str, "sequence": int, "time": str, "cause": str, "rules": str}
@@ -57,9 +59,10 @@ def read_input(value: bytes | None) -> Input:
     if len(value) > MAX_INPUT_BYTES:
         raise DecodeError("too_large", f"{len(value)} bytes, at most {MAX_INPUT_BYTES}")
     try:
-        return _input.validate_json(value)
+        given: Input = _validate(value)
     except ValidationError as error:
         raise DecodeError(*_explain(error)) from None
+    return given
 
 
 def encode_input(given: Input) -> bytes:
