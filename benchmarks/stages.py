@@ -8,7 +8,7 @@ from engine.domain.book import Book
 from engine.domain.commands import SetUnderlyingTerms
 from engine.domain.events import Output
 from engine.domain.inputs import Position
-from engine.domain.machine import step
+from engine.domain.machine import absorb, step
 from engine.domain.numbers import exact
 from engine.runtime.partition import InputRecord, Partition
 from engine.wire.codec import decode_input, encode_input, encode_outputs
@@ -34,6 +34,8 @@ def run(count: int = 300_000, tokens: int = 100) -> None:
         with exact():
             book = Book.opened_by(opening)
             for offset, each in enumerate(inputs):
+                if absorb(book, each, offset, None):
+                    continue
                 position = Position(0, offset)
                 outputs = step(book, each, position)
                 if outputs:
