@@ -63,6 +63,12 @@ def test_the_first_input_after_its_time_halts(at: float) -> None:
     only(desk.clock(at), TradingHalted)
 
 
+def test_a_halt_may_begin_with_its_announcement() -> None:
+    desk = worked(token=SPOT)
+    desk.quote(200, -100)
+    only(announces(desk, -100), TradingHalted)
+
+
 def test_a_halt_cannot_begin_in_the_past() -> None:
     desk = worked(token=SPOT)
     desk.quote(200, -100)
@@ -172,6 +178,15 @@ def test_claims_go_on_after_the_resume_until_their_deadline() -> None:
     only(claims(desk, 10, "K2"), ForkClaimPaid)
     desk.quote(200, 3601)
     assert refused(claims(desk, 10, "K3"), "claim_not_open")
+
+
+def test_claims_cannot_be_ended_before_their_deadline() -> None:
+    desk = snapped("claim", claim_until=3600)
+    assert refused(distributes(desk), "fork_out_of_order")
+    desk.clock(3600)
+    assert refused(distributes(desk), "fork_out_of_order")
+    desk.clock(3600.000001)
+    only(distributes(desk), ForkDistributed)
 
 
 def test_the_end_of_claims_says_what_was_not_claimed() -> None:

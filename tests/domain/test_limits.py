@@ -26,9 +26,11 @@ from tests.desk import Desk, d, none, only
 from tests.domain.costs_scenes import announces, halt_creations, merge, paid, refused, resettled, retermed
 from tests.domain.primary_scenes import (
     AP,
+    accepted_creation,
     accepted_redemption,
     admit,
     create,
+    filled,
     input_refusal,
     moment,
     primary,
@@ -172,6 +174,16 @@ def test_the_oldest_ended_request_is_forgotten_and_its_id_is_free(monkeypatch: P
         only(withdraw(desk, name), RequestReturned)
     assert input_refusal(create(desk, 1, "b")) == "duplicate_request"
     only(create(desk, 1, "a"), RequestReceived)
+
+
+def test_a_request_is_remembered_while_an_order_may_still_be_filled_for_it(monkeypatch: Patch) -> None:
+    desk = accepted_creation(primary(), 1, "traded")
+    filled(desk, only(desk.quote(200, 1001), OrderSent), 200)
+    monkeypatch.setattr(book, "ENDED_REQUESTS_KEPT", 0)
+    only(create(desk, 1, "other"), RequestReceived)
+    only(withdraw(desk, "other"), RequestReturned)
+    only(create(desk, 1, "other"), RequestReceived)
+    assert input_refusal(create(desk, 1, "traded")) == "duplicate_request"
 
 
 def test_requests_wait_in_a_queue_of_limited_length(monkeypatch: Patch) -> None:
