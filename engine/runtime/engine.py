@@ -24,6 +24,10 @@ def spare_gc() -> None:
     gc.set_threshold(100_000, 50, 100)
 
 
+class LaneGoneError(Exception):
+    """A lane has ended without having been asked to: going on would be to stand still without a word."""
+
+
 class Engine:
     """Runs lanes for whatever partitions the group gives it, until stopped."""
 
@@ -62,6 +66,9 @@ class Engine:
         noted = self.clock()
         while not self._stopping.is_set():
             await member.poll(POLL_S)
+            gone = sorted(number for number, task in self._tasks.items() if task.done())
+            if gone:
+                raise LaneGoneError(f"partitions {gone} are not worked on any more")
             if self.clock() - noted > PROGRESS_NOTED_EVERY_S:
                 noted = self.clock()
                 ready = {number: lane.next_offset for number, lane in self.lanes.items() if lane.ready.is_set()}
