@@ -259,7 +259,7 @@ def test_a_time_has_four_digits_of_year_in_utc(text: str) -> None:
 def test_time_ends_before_what_follows_from_it_could_not_be_written(early_us: int) -> None:
     desk = spaced()
     said = desk.feed(ClockTicked("TAO", LATEST - early_us))
-    assert any(isinstance(body, InputRefused) and body.reason == "time_in_future" for body in said) is not early_us
+    assert any(isinstance(body, InputRefused) and body.reason == "time_in_future" for body in said) is (early_us == 0)
     assert desk.book is not None
     assert encode_record(desk.book.market)
 

@@ -12,7 +12,7 @@ from engine.domain.inputs import ClockTicked, Input, Position, QuoteObserved
 from engine.domain.instants import MILLISECOND
 from engine.domain.machine import absorb, step
 from engine.domain.numbers import ZERO, exact
-from engine.domain.quiet import UNBOUNDED, QuietRanges, Range
+from engine.domain.quiet import UNBOUNDED
 from engine.domain.terms import TokenTerms, UnderlyingTerms
 from tests.desk import MIDNIGHT, Desk, d
 from tests.walk import Walk
@@ -122,33 +122,3 @@ def test_in_a_calm_market_most_quotes_are_only_kept() -> None:
     calm = [("abc"[number % 3], 1, d(number % 7) / 100, "0.02") for number in range(300)]
     _, _, kept = fold([*opened(), *quotes([*DAY, *calm])], absorbing=True)
     assert kept > 200
-
-
-NAMES = st.sampled_from([f"T{number:02d}" for number in range(40)])
-LEVEL = st.integers(0, 12).map(Decimal)
-RANGES = st.dictionaries(NAMES, st.tuples(LEVEL, LEVEL), max_size=4)
-
-
-@given(st.lists(RANGES, max_size=12), LEVEL, LEVEL)
-def test_who_is_outside_is_found_without_asking_everybody(
-    changes: list[dict[str, Range]], one: Decimal, other: Decimal
-) -> None:
-    ranges, held = QuietRanges(), {f"T{number:02d}": (Decimal(1), Decimal(11)) for number in range(40)}
-    ranges.put(held)
-    for change in changes:
-        ranges.put(change)
-        held |= change
-    low, high = min(one, other), max(one, other)
-    assert ranges.outside(low, high) == {name for name, (left, right) in held.items() if not left < low <= high < right}
-    assert ranges.common == (max(left for left, _ in held.values()), min(right for _, right in held.values()))
-
-
-def test_a_few_of_many_ranges_are_moved_one_by_one() -> None:
-    ranges = QuietRanges()
-    ranges.put({f"T{number:02d}": (Decimal(1), Decimal(11)) for number in range(40)})
-    ranges.put({"T07": (Decimal(3), Decimal(9)), "new": (Decimal(2), Decimal(8))})
-    assert ranges.common == (d(3), d(8))
-    assert ranges.outside(Decimal(3), Decimal(7)) == {"T07"}
-    assert ranges.outside(Decimal(4), Decimal(9)) == {"T07", "new"}
-    ranges.put({"T07": (Decimal(1), Decimal(11))})
-    assert ranges.common == (d(2), d(8))

@@ -132,7 +132,7 @@ class Run:
         known = self.killers[f"{module}.{edit.function}"]
         tests = {name for name in lines.get(edit.line, ()) if name in self.items} | self.fresh
         if not edit.first_line:
-            tests = {name for names in lines.values() for name in names if name in self.items}
+            tests = {name for names in lines.values() for name in names if name in self.items} | self.fresh
         order = sorted(tests, key=lambda name: (-known[name], self.seconds[name]))
         reader, writer = os.pipe()
         child = os.fork()
@@ -167,7 +167,7 @@ class Run:
     def killer(self, order: list[str]) -> str:
         """The first test that fails; none is an empty name."""
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
-        for name, after in zip(order, [*order[1:], None], strict=True):
+        for name, after in zip(order, [*order[1:], None], strict=False):
             signal.setitimer(signal.ITIMER_REAL, 10 + 10 * self.seconds[name])
             following = None if after is None else self.items[after]
             if any(report.failed for report in runtestprotocol(self.items[name], log=False, nextitem=following)):
