@@ -108,6 +108,16 @@ def test_those_outside_their_ranges_are_found_however_the_ranges_came(seed: int)
             assert ranges.outside(low, high) == outside
 
 
+def test_one_more_token_among_many_is_put_in_its_place() -> None:
+    ranges = QuietRanges()
+    ranges.put(dict.fromkeys(NAMES, (d(1), d(11))))
+    ranges.put({"new": (d(2), d(8))})
+    assert ranges.common == (d(2), d(8))
+    assert ranges.outside(d(2), d(7)) == {"new"}
+    assert ranges.outside(d(3), d(8)) == {"new"}
+    assert ranges.outside(d(3), d(7)) == set()
+
+
 def wanting(want: Any, name: str = "A", origin: Any = "reset", **terms: Any) -> Token:
     """A token that wants so much."""
     return replace(holding(3, 0, 0, **terms), token=name, goal=d(want), origin=origin)
