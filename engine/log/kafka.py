@@ -62,16 +62,19 @@ def _clear(deed: str) -> Iterator[None]:
         raise LogError(f"{deed}: {error!r}") from error
 
 
-async def _close(resource: Any) -> None:
-    """Stop a client, but not for ever: a dead broker must not hold us."""
-    try:
+async def _close(resource: Any, connections: Any) -> None:
+    """Stop a client, but not for ever: a dead broker must not hold us.
+
+    Where its own cancellation has stopped the stopping, its connections are still to be closed.
+    """
+    with suppress(TimeoutError, KafkaError, OSError):
         async with asyncio.timeout(CLOSE_DEADLINE_S):
-            await resource.stop()
-    except asyncio.CancelledError:
-        if _is_cancelled():
-            raise
-    except (TimeoutError, KafkaError, OSError):
-        pass
+            try:
+                await resource.stop()
+            except asyncio.CancelledError:
+                if _is_cancelled():
+                    raise
+                await connections.close()
 
 
 class KafkaReader:
@@ -221,11 +224,13 @@ class KafkaLog:
                 async with asyncio.timeout(OPEN_DEADLINE_S):
                     await consumer.start()
                     consumer.assign([at])
+                    # A client stopped before its own tasks have begun raises their cancellation as if it were ours.
+                    await asyncio.sleep(0)
             reader = KafkaReader(consumer, at)
             reader.seek(await reader.begin() if offset is None else offset)
             yield reader
         finally:
-            await _close(consumer)
+            await _close(consumer, consumer._client)  # noqa: SLF001 - it has no other name
 
     @asynccontextmanager
     async def writer(self) -> AsyncIterator[KafkaWriter]:
@@ -237,7 +242,7 @@ class KafkaLog:
                     await producer.start()
             yield KafkaWriter(producer)
         finally:
-            await _close(producer)
+            await _close(producer, producer.client)
 
     @asynccontextmanager
     async def transactor(self, identity: str) -> AsyncIterator[KafkaTransactor]:
@@ -249,7 +254,7 @@ class KafkaLog:
                     await producer.start()
             yield KafkaTransactor(producer)
         finally:
-            await _close(producer)
+            await _close(producer, producer.client)
             single_shot.retrieve_failures(producer)
 
     @asynccontextmanager
@@ -265,7 +270,7 @@ class KafkaLog:
                     await consumer.start()
             yield KafkaMember(consumer, topic, listener)
         finally:
-            await _close(consumer)
+            await _close(consumer, consumer._client)  # noqa: SLF001 - it has no other name
 
     async def create(self, topics: Mapping[str, Mapping[str, str]], partitions: int, replication: int = 1) -> None:
         """See the port. A record is safe once all replicas but one have it."""
