@@ -7,20 +7,17 @@ is a process of its own; quotes are sent and orders read here, by another client
 import json
 import subprocess
 import sys
-import tempfile
 import time
 from decimal import Decimal
-from pathlib import Path
 from statistics import quantiles
 
 from confluent_kafka import OFFSET_END, Consumer, Producer, TopicPartition
 
+from benchmarks.servers import kafka_server, valkey_server
 from engine.domain.inputs import QuoteObserved
 from engine.domain.instants import parse_instant
 from engine.wire.codec import encode_input
 from engine.wire.topics import INPUTS, ORDERS
-from levtao.embedded.kafka import KafkaServer
-from levtao.embedded.valkey import ValkeyServer
 
 SETTINGS = """
 [underlyings.TAO]
@@ -79,12 +76,10 @@ def _drive(bootstrap: str, count: int, rate: int) -> list[float]:
 
 def run(seconds: int = 30, rate: int = 1_000) -> None:
     """Print the distribution."""
-    with tempfile.TemporaryDirectory(prefix="levtao-bench-") as name:
-        folder = Path(name)
-        kafka = KafkaServer(folder / "kafka", heap="1g").start()
-        valkey = ValkeyServer(folder / "valkey").start()
-        (folder / "levtao.toml").write_text(SETTINGS)
-        reach = ["--config", str(folder / "levtao.toml"), "--kafka", kafka.bootstrap, "--redis", valkey.url]
+    with kafka_server() as kafka, valkey_server() as valkey:
+        config = kafka.directory / "levtao.toml"
+        config.write_text(SETTINGS)
+        reach = ["--config", str(config), "--kafka", kafka.bootstrap, "--redis", valkey.url]
         levtao = [sys.executable, "-m", "levtao"]
         subprocess.run([*levtao, "topics", "apply", *reach], check=True, capture_output=True)
         engine = subprocess.Popen([*levtao, "run", *reach], stderr=subprocess.DEVNULL)
@@ -95,8 +90,6 @@ def run(seconds: int = 30, rate: int = 1_000) -> None:
         finally:
             engine.terminate()
             engine.wait()
-            valkey.stop()
-            kafka.stop()
     cuts = quantiles(latencies, n=100)
     print(f"## Quote in to order visible, {rate:,} quotes/s, one order per {EVERY} quotes")
     print(f"{seconds} s, after {WARM_UP_S} s to warm up\n")

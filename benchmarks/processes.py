@@ -3,18 +3,14 @@
 import asyncio
 import multiprocessing
 import os
-import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from benchmarks.throughput import engine, fill
+from benchmarks.servers import engine, fill, kafka_server, prepare, valkey_server
 from benchmarks.workload import commands, quotes
 from engine.log.kafka import KafkaLog
-from engine.runtime.recovery import provision
-from engine.wire.topics import TOPICS
 from levtao.embedded.kafka import KafkaServer
-from levtao.embedded.valkey import ValkeyServer
 
 UNDERLYINGS = ("TAO", "BTC")
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -35,32 +31,24 @@ def _run(bootstrap: str, redis_url: str, number: int, until: int) -> tuple[float
 
 
 async def _filled(kafka: KafkaServer, count: int, tokens: int) -> int:
-    log = KafkaLog(kafka.bootstrap)
-    await log.create({topic.name: topic.config() for topic in TOPICS}, len(UNDERLYINGS))
+    log = await prepare(kafka, len(UNDERLYINGS))
     for number, underlying in enumerate(UNDERLYINGS):
-        await provision(log, "levtao", number)
         await fill(log, [*commands(tokens, underlying, number), *quotes(count, underlying=underlying)], number)
     return count + tokens + 1
 
 
 def _measure(processes: int, count: int, tokens: int) -> tuple[float, float, float]:
     """Quotes a second of so many processes at once, and microseconds of processor a quote: engine, broker."""
-    with tempfile.TemporaryDirectory(prefix="levtao-bench-") as name:
-        kafka = KafkaServer(Path(name) / "kafka", heap="1g").start()
-        valkey = ValkeyServer(Path(name) / "valkey").start()
-        try:
-            until = asyncio.run(_filled(kafka, count, tokens))
-            busy_s = cpu_s(kafka.pid)
-            with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
-                numbers = range(processes)
-                runs = [pool.submit(_run, kafka.bootstrap, valkey.url, number, until) for number in numbers]
-                began, ended, engine_s = zip(*(run.result() for run in runs), strict=True)
-            quotes_taken = processes * until
-            rate = quotes_taken / (max(ended) - min(began))
-            return rate, sum(engine_s) / quotes_taken * 1e6, (cpu_s(kafka.pid) - busy_s) / quotes_taken * 1e6
-        finally:
-            valkey.stop()
-            kafka.stop()
+    with kafka_server() as kafka, valkey_server() as valkey:
+        until = asyncio.run(_filled(kafka, count, tokens))
+        busy_s = cpu_s(kafka.pid)
+        with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
+            numbers = range(processes)
+            runs = [pool.submit(_run, kafka.bootstrap, valkey.url, number, until) for number in numbers]
+            began, ended, engine_s = zip(*(run.result() for run in runs), strict=True)
+        quotes_taken = processes * until
+        rate = quotes_taken / (max(ended) - min(began))
+        return rate, sum(engine_s) / quotes_taken * 1e6, (cpu_s(kafka.pid) - busy_s) / quotes_taken * 1e6
 
 
 def run(count: int = 600_000, tokens: int = 100) -> None:

@@ -2,19 +2,14 @@
 
 import asyncio
 import multiprocessing
-import tempfile
 import time
 from itertools import islice
 from pathlib import Path
 from statistics import median
 
-from benchmarks.throughput import engine, fill
+from benchmarks.servers import engine, fill, kafka_server, prepare, valkey_server
 from benchmarks.workload import commands, quotes
 from engine.log.kafka import KafkaLog
-from engine.runtime.recovery import provision
-from engine.wire.topics import TOPICS
-from levtao.embedded.kafka import KafkaServer
-from levtao.embedded.valkey import ValkeyServer
 
 PART = 500_000
 
@@ -40,31 +35,19 @@ async def _feed(log: KafkaLog, count: int, tokens: int, pid: int) -> list[float]
     return memory
 
 
-async def _ready(log: KafkaLog) -> None:
-    await log.create({topic.name: topic.config() for topic in TOPICS}, 1)
-    await provision(log, "levtao", 0)
-
-
 def run(count: int = 10_000_000, tokens: int = 100) -> None:
     """Print the engine's memory as the quotes go by."""
     print(f"## Soak: {count:,} quotes, {tokens} tokens, NAVs each second\n")
     print("| quotes written | memory of the engine |\n| --- | --- |")
-    with tempfile.TemporaryDirectory(prefix="levtao-bench-") as name:
-        kafka = KafkaServer(Path(name) / "kafka", heap="1g").start()
-        valkey = ValkeyServer(Path(name) / "valkey").start()
-        try:
-            log = KafkaLog(kafka.bootstrap)
-            asyncio.run(_ready(log))
-            spawn = multiprocessing.get_context("spawn")
-            process = spawn.Process(target=_run, args=(kafka.bootstrap, valkey.url, count + tokens + 1))
-            process.start()
-            started = time.monotonic()
-            memory = asyncio.run(_feed(log, count, tokens, process.pid or 0))
-            process.join()
-            took = time.monotonic() - started
-        finally:
-            valkey.stop()
-            kafka.stop()
+    with kafka_server() as kafka, valkey_server() as valkey:
+        log = asyncio.run(prepare(kafka))
+        spawn = multiprocessing.get_context("spawn")
+        process = spawn.Process(target=_run, args=(kafka.bootstrap, valkey.url, count + tokens + 1))
+        process.start()
+        started = time.monotonic()
+        memory = asyncio.run(_feed(log, count, tokens, process.pid or 0))
+        process.join()
+        took = time.monotonic() - started
     third = len(memory) // 3
     early, late = median(memory[third : 2 * third]), median(memory[2 * third :])
     print(

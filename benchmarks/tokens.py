@@ -1,16 +1,13 @@
 """Ten against ten thousand tokens on one underlying: deciding, publishing, midnight, and a restart."""
 
 import asyncio
-import tempfile
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from decimal import Decimal
-from pathlib import Path
 from time import perf_counter
 
 from redis.asyncio import Redis
 
-from benchmarks.throughput import fill
+from benchmarks.servers import fill, kafka_server, prepare, reached, running, valkey_server, verified
 from benchmarks.workload import START, UNDERLYING, VENUES, commands, quotes
 from engine.domain.commands import SetTokenTerms
 from engine.domain.inputs import Input, QuoteObserved
@@ -18,15 +15,9 @@ from engine.domain.instants import DAY, MILLISECOND, SECOND
 from engine.domain.terms import TokenTerms
 from engine.log.kafka import KafkaLog
 from engine.runtime.engine import spare_gc
-from engine.runtime.lane import Lane, LaneSettings
+from engine.runtime.lane import Lane
 from engine.runtime.partition import InputRecord, Partition
-from engine.runtime.recovery import provision
-from engine.runtime.verify import verify
-from engine.runtime.view import View, connect
 from engine.wire.codec import encode_input
-from engine.wire.topics import TOPICS
-from levtao.embedded.kafka import KafkaServer
-from levtao.embedded.valkey import ValkeyServer
 
 FEW, MANY = 10, 10_000
 MIDNIGHT = START + DAY // 2
@@ -80,40 +71,24 @@ def _decisions(rounds: int = 3) -> None:
     print()
 
 
-@asynccontextmanager
-async def _running(log: KafkaLog, redis_url: str) -> AsyncIterator[tuple[Lane, Redis]]:
-    async with connect(redis_url) as redis, asyncio.TaskGroup() as tasks:
-        lane = Lane(log, redis, 0, LaneSettings())
-        tasks.create_task(lane.run())
-        try:
-            yield lane, redis
-        finally:
-            lane.stop()
-
-
 async def _take(log: KafkaLog, lane: Lane, redis: Redis, inputs: Sequence[Input], sent: int) -> tuple[float, float]:
     """Send inputs to a log with so many; seconds until they are committed, and until they are in Redis as well."""
     started = perf_counter()
     await fill(log, inputs)
     next_offset = sent + len(inputs)
-    while lane.next_offset < next_offset:
-        await asyncio.sleep(0.001)
+    await reached(lane, next_offset)
     committed = perf_counter() - started
     while int(await redis.hget("levtao:{0}:meta", "next") or 0) < next_offset:
         await asyncio.sleep(0.005)
     return committed, perf_counter() - started
 
 
-async def _service(folder: Path) -> None:
-    kafka = KafkaServer(folder / "kafka", heap="1g").start()
-    valkey = ValkeyServer(folder / "valkey").start()
-    try:
-        log = KafkaLog(kafka.bootstrap)
-        await log.create({topic.name: topic.config() for topic in TOPICS}, 1)
-        await provision(log, "levtao", 0)
+async def _service() -> None:
+    with kafka_server() as kafka, valkey_server() as valkey:
+        log = await prepare(kafka)
         inputs: list[Input] = [*commands(MANY), *(_quote(each, MIDNIGHT - 12 * SECOND, "100.00") for each in range(3))]
         sent = len(inputs)
-        async with _running(log, valkey.url) as (lane, redis):
+        async with running(log, valkey.url) as (lane, redis):
             await _take(log, lane, redis, inputs, 0)
             marks = []
             for mark in range(10):
@@ -131,24 +106,17 @@ async def _service(folder: Path) -> None:
         await fill(log, [_quote(1, MIDNIGHT + MILLISECOND, "101.00")])
         sent += 1
         started = perf_counter()
-        async with _running(log, valkey.url) as (lane, redis):
+        async with running(log, valkey.url) as (lane, redis):
             await lane.ready.wait()
             opened = perf_counter() - started
-            while lane.next_offset < sent:
-                await asyncio.sleep(0.001)
+            await reached(lane, sent)
             decided = perf_counter() - started
         print(f"| restart: open {opened * 1000:.0f} ms, first decision committed | {decided * 1000:.0f} ms | |")
-        async with connect(valkey.url) as redis:
-            proof = await verify(log, View(redis, 0), 0, lambda _: None)
-        print(f"\noutputs {dict(proof.outputs)}, verified\n")
-    finally:
-        valkey.stop()
-        kafka.stop()
+        print(f"\noutputs {await verified(log, valkey.url)}, verified\n")
 
 
 def run() -> None:
     """Print the figures."""
     spare_gc()
     _decisions()
-    with tempfile.TemporaryDirectory(prefix="levtao-bench-") as folder:
-        asyncio.run(_service(Path(folder)))
+    asyncio.run(_service())

@@ -1,11 +1,11 @@
 """The faults. Each does its harm for a while, mends it and returns; what is random about it follows from the seed."""
 
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from random import Random
 from typing import Any
 
-from faults.stack import SESSION_TIMEOUT_S, Stack
+from faults.stack import SESSION_TIMEOUT_S, Engine, Stack
 
 Fault = Callable[[Stack, Random], None]
 
@@ -71,9 +71,9 @@ def redis_killed(stack: Stack, random: Random) -> None:
 
 def redis_frozen(stack: Stack, random: Random) -> None:
     """SIGSTOP of Redis, for a moment or beyond the time a call is given (5 s)."""
-    stack.redis.freeze()
+    stack.redis.pause()
     stack.hold(random.choice((random.uniform(1, 3), random.uniform(5.5, 7))))
-    stack.redis.thaw()
+    stack.redis.resume()
 
 
 def redis_flushed(stack: Stack, random: Random) -> None:
@@ -83,10 +83,12 @@ def redis_flushed(stack: Stack, random: Random) -> None:
         stack.hold(random.uniform(0, 1))
 
 
-def redis_set_back(stack: Stack, random: Random) -> None:
+def redis_set_back(stack: Stack, random: Random, killed: Iterable[Engine] = ()) -> None:
     """Redis is what it was some seconds ago, as after a failover."""
     kept: Any = stack.client().eval(SNAPSHOT_SCRIPT, 0)
     stack.hold(random.uniform(1, 3))
+    for engine in killed:
+        engine.kill()
     stack.client().eval(SET_BACK_SCRIPT, 0, *[part for entry in kept for part in entry])
 
 
@@ -114,11 +116,7 @@ def redis_flushed_engine_killed(stack: Stack, random: Random) -> None:
 
 def redis_set_back_engine_killed(stack: Stack, random: Random) -> None:
     """Redis is set back while both engines are dead."""
-    kept: Any = stack.client().eval(SNAPSHOT_SCRIPT, 0)
-    stack.hold(random.uniform(1, 3))
-    for engine in stack.engines:
-        engine.kill()
-    stack.client().eval(SET_BACK_SCRIPT, 0, *[part for entry in kept for part in entry])
+    redis_set_back(stack, random, killed=stack.engines)
 
 
 def servers_killed(stack: Stack, random: Random) -> None:

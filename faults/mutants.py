@@ -187,7 +187,7 @@ def commit_repeated() -> None:
         except FencedError:
             raise
         except LogError:
-            await kafka._close(self._producer, self._producer.client)
+            await kafka._close(self._producer)
             self._producer = KafkaLog(os.environ["LEVTAO_KAFKA"])._producer(f"levtao.{number}")
             await self._producer.start()
             return await sound(self, number, batches)

@@ -122,11 +122,11 @@ class RedisServer:
             self._process.wait()
             self._process = None
 
-    def freeze(self) -> None:
+    def pause(self) -> None:
         """SIGSTOP."""
         os.kill(self._pid, signal.SIGSTOP)
 
-    def thaw(self) -> None:
+    def resume(self) -> None:
         """SIGCONT."""
         os.kill(self._pid, signal.SIGCONT)
 

@@ -6,6 +6,7 @@ What they saw is kept in short, and held against the end: nobody may ever have s
 import json
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections import defaultdict
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -49,8 +50,27 @@ class Seen(NamedTuple):
     shown: dict[str, bytes]
 
 
+class Watch(ABC):
+    """A thread that watches until it is stopped."""
+
+    def __post_init__(self) -> None:
+        """Start the thread."""
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=type(self).__name__, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread."""
+        self._stopping.set()
+        self._thread.join(30)
+
+    @abstractmethod
+    def _run(self) -> None:
+        """Watch until `_stopping` is set."""
+
+
 @dataclass
-class OutputWatch:
+class OutputWatch(Watch):
     """A thread that reads every topic, committed records only, as they come."""
 
     bootstrap: str
@@ -60,17 +80,6 @@ class OutputWatch:
     """Of each partition the input that is next by its last checkpoint."""
     _heard: dict[int, float] = field(default_factory=dict)
     _silence: dict[int, float] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        """Start the thread."""
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="outputs", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End the thread."""
-        self._stopping.set()
-        self._thread.join(30)
 
     def begin_listening(self) -> None:
         """Measure the silence from now on."""
@@ -109,23 +118,12 @@ class OutputWatch:
 
 
 @dataclass
-class RedisWatch:
+class RedisWatch(Watch):
     """A thread that looks at the whole view of each partition again and again."""
 
     client: "Redis"
     seen: dict[int, list[Seen]] = field(default_factory=lambda: defaultdict(list))
     watermark: dict[int, int] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        """Start the thread."""
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="redis", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End the thread."""
-        self._stopping.set()
-        self._thread.join(30)
 
     def _run(self) -> None:
         while not self._stopping.is_set():

@@ -4,20 +4,16 @@ import asyncio
 import json
 import subprocess
 import sys
-import tempfile
 import venv
+from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 
-from benchmarks.throughput import engine, fill
-from benchmarks.workload import UNDERLYING, commands, quotes
+from benchmarks.servers import engine, fill, kafka_server, prepare, valkey_server
+from benchmarks.workload import commands, quotes
+from engine.domain.inputs import Input
 from engine.log.kafka import KafkaLog
-from engine.log.port import Entry
-from engine.runtime.recovery import provision
-from engine.wire.codec import encode_input
-from engine.wire.topics import TOPICS
 from levtao.embedded.kafka import KafkaServer
-from levtao.embedded.valkey import ValkeyServer
 
 HERE = Path(__file__).parent
 ENVIRONMENTS = HERE.parents[1] / ".venv" / "peers"
@@ -56,18 +52,16 @@ def peer(name: str | None, program: str, bootstrap: str, count: int) -> float:
     return count / float(json.loads(results[-1])["seconds"])
 
 
-async def _prepare(log: KafkaLog, count: int) -> None:
+async def _offer(kafka: KafkaServer, count: int) -> None:
+    """What the peers read, and where they write."""
+    log = KafkaLog(kafka.bootstrap)
     await log.create({IN: {}, OUT: {}}, 1)
-    async with log.writer() as writer:
-        batch = [Entry(UNDERLYING.encode(), encode_input(each)) for each in quotes(count)]
-        for start in range(0, count, 5_000):
-            await writer.append(IN, 0, batch[start : start + 5_000])
+    await fill(log, list(quotes(count)), topic=IN)
 
 
-async def _service(log: KafkaLog, redis_url: str, count: int, tokens: int, app: str, **terms: int) -> float:
-    inputs = [*commands(tokens, UNDERLYING, 0, **terms), *quotes(count)]
-    await log.create({topic.name: topic.config() for topic in TOPICS}, 1)
-    await provision(log, app, 0)
+async def _service(kafka: KafkaServer, redis_url: str, inputs: Sequence[Input]) -> float:
+    """Inputs a second of the whole service."""
+    log = await prepare(kafka)
     await fill(log, inputs)
     return len(inputs) / await engine(log, redis_url, len(inputs))
 
@@ -76,26 +70,15 @@ def run(count: int = 300_000) -> None:
     """Print the table."""
     print(f"## {count:,} quotes: parse, keep the last price, say when it moved 0.1 %\n")
     print("| program | quotes a second |\n| --- | --- |")
-    with tempfile.TemporaryDirectory(prefix="levtao-bench-") as folder:
-        kafka = KafkaServer(Path(folder) / "kafka", heap="1g").start()
-        try:
-            asyncio.run(_prepare(KafkaLog(kafka.bootstrap), count))
-            for title, (name, program) in PEERS.items():
-                print(f"| {title} | {peer(name, program, kafka.bootstrap, count):,.0f} |", flush=True)
-        finally:
-            kafka.stop()
-    for title, tokens, terms in (
-        ("levtao, exactly once, 1 token, no NAVs by the clock", 1, {"publication_interval_s": 0}),
-        ("levtao, exactly once, 100 tokens, NAVs each second", 100, {}),
+    with kafka_server() as kafka:
+        asyncio.run(_offer(kafka, count))
+        for title, (name, program) in PEERS.items():
+            print(f"| {title} | {peer(name, program, kafka.bootstrap, count):,.0f} |", flush=True)
+    for title, book in (
+        ("levtao, exactly once, 1 token, no NAVs by the clock", commands(1, publication_interval_s=0)),
+        ("levtao, exactly once, 100 tokens, NAVs each second", commands(100)),
     ):
-        with tempfile.TemporaryDirectory(prefix="levtao-bench-") as folder:
-            kafka = KafkaServer(Path(folder) / "kafka", heap="1g").start()
-            valkey = ValkeyServer(Path(folder) / "valkey").start()
-            try:
-                log = KafkaLog(kafka.bootstrap)
-                rate = asyncio.run(_service(log, valkey.url, count, tokens, "levtao", **terms))
-                print(f"| {title} | {rate:,.0f} |", flush=True)
-            finally:
-                valkey.stop()
-                kafka.stop()
+        with kafka_server() as kafka, valkey_server() as valkey:
+            rate = asyncio.run(_service(kafka, valkey.url, [*book, *quotes(count)]))
+            print(f"| {title} | {rate:,.0f} |", flush=True)
     print()

@@ -188,20 +188,18 @@ class Book:
             self.sort(account)
         else:
             self.note(account)
-            (self.queue.add if account.status in QUEUED else self.queue.discard)(account.request_id)
-            (self.struck.add if account.status == "struck" else self.struck.discard)(account.request_id)
+            _put(self.queue, account.request_id, when=account.status in QUEUED)
+            _put(self.struck, account.request_id, when=account.status == "struck")
 
     def sort(self, token: Token) -> None:
         """Note what the token waits for, so that nobody has to look at all of them."""
         name, status = token.token, token.status
-        (self.wanting.add if token.want else self.wanting.discard)(name)
-        (self.moving.add if token.moved and status == "live" else self.moving.discard)(name)
-        (self.closing.add if status == "terminated" else self.closing.discard)(name)
-        seeded = status == "listed" and token.terms.seed_units and not token.series
-        (self.seeded.add if seeded else self.seeded.discard)(name)
-        (self.owing.add if token.owes_resets else self.owing.discard)(name)
-        watched = token.quote is not None or token.invitation is not None
-        (self.watched.add if watched else self.watched.discard)(name)
+        _put(self.wanting, name, when=bool(token.want))
+        _put(self.moving, name, when=token.moved and status == "live")
+        _put(self.closing, name, when=status == "terminated")
+        _put(self.seeded, name, when=bool(status == "listed" and token.terms.seed_units and not token.series))
+        _put(self.owing, name, when=bool(token.owes_resets))
+        _put(self.watched, name, when=token.quote is not None or token.invitation is not None)
 
     def looked_at(self, token: Token) -> None:
         """The token's limits were looked at since it moved."""
@@ -337,6 +335,14 @@ class Book:
             wants = [self.tokens[name] for name in self.wanting]
             self.high = min(self.high, sendable_from(wants, price, self.market.terms))
         self.due = 0 if self.moving else min(deadlines)
+
+
+def _put(names: set[str], name: str, *, when: bool) -> None:
+    """Have the name in the set when it belongs there, and else not."""
+    if when:
+        names.add(name)
+    else:
+        names.discard(name)
 
 
 T = TypeVar("T")

@@ -62,7 +62,7 @@ def _clear(deed: str) -> Iterator[None]:
         raise LogError(f"{deed}: {error!r}") from error
 
 
-async def _close(resource: Any, connections: Any) -> None:
+async def _close(client: AIOKafkaConsumer | AIOKafkaProducer) -> None:
     """Stop a client, but not for ever: a dead broker must not hold us.
 
     Where its own cancellation has stopped the stopping, its connections are still to be closed.
@@ -70,10 +70,11 @@ async def _close(resource: Any, connections: Any) -> None:
     with suppress(TimeoutError, KafkaError, OSError):
         async with asyncio.timeout(CLOSE_DEADLINE_S):
             try:
-                await resource.stop()
+                await client.stop()
             except asyncio.CancelledError:
                 if _is_cancelled():
                     raise
+                connections = client.client if isinstance(client, AIOKafkaProducer) else client._client  # noqa: SLF001
                 await connections.close()
 
 
@@ -230,7 +231,7 @@ class KafkaLog:
             reader.seek(await reader.begin() if offset is None else offset)
             yield reader
         finally:
-            await _close(consumer, consumer._client)  # noqa: SLF001 - it has no other name
+            await _close(consumer)
 
     @asynccontextmanager
     async def writer(self) -> AsyncIterator[KafkaWriter]:
@@ -242,7 +243,7 @@ class KafkaLog:
                     await producer.start()
             yield KafkaWriter(producer)
         finally:
-            await _close(producer, producer.client)
+            await _close(producer)
 
     @asynccontextmanager
     async def transactor(self, identity: str) -> AsyncIterator[KafkaTransactor]:
@@ -254,7 +255,7 @@ class KafkaLog:
                     await producer.start()
             yield KafkaTransactor(producer)
         finally:
-            await _close(producer, producer.client)
+            await _close(producer)
             single_shot.retrieve_failures(producer)
 
     @asynccontextmanager
@@ -270,7 +271,7 @@ class KafkaLog:
                     await consumer.start()
             yield KafkaMember(consumer, topic, listener)
         finally:
-            await _close(consumer, consumer._client)  # noqa: SLF001 - it has no other name
+            await _close(consumer)
 
     async def create(self, topics: Mapping[str, Mapping[str, str]], partitions: int, replication: int = 1) -> None:
         """See the port. A record is safe once all replicas but one have it."""

@@ -140,7 +140,7 @@ class Partition:
                         self.flooded = True
                         return outputs
                     self._next += 1
-                    outputs.append(self._bury(record, error))
+                    outputs.append(self._bury(record, Position(self.number, offset, appended), error))
                     continue
                 self._next += 1
                 self._active.add(given.underlying)
@@ -212,15 +212,15 @@ class Partition:
                     raise DecodeError("token_of_another_underlying", f"{given.token} is listed on {owner}")
         return book
 
-    def _bury(self, record: Logged, error: DecodeError) -> OutputRecord:
+    def _bury(self, record: Logged, position: Position, error: DecodeError) -> OutputRecord:
         self._dead_count += 1
-        self._dead = [*self._dead, record.offset][-self.dead_letter_limit[0] :]
+        self._dead = [*self._dead, position.offset][-self.dead_letter_limit[0] :]
         value = record.value or b""
         letter: dict[str, Any] = {
             "type": "dead_letter",
-            "id": f"{self.number}-{record.offset}-0",
+            "id": f"{position.partition}-{position.offset}-0",
             "sequence": self._dead_count,
-            "cause": cause_of(Position(self.number, record.offset)),
+            "cause": cause_of(position),
             "reason": error.reason,
             "detail": error.detail,
             "size_bytes": len(value),

@@ -8,15 +8,13 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.domain.book import Book
 from engine.domain.commands import Entitlement, SetParticipant, WindDownToken
 from engine.domain.inputs import Position
 from engine.domain.numbers import text
 from engine.domain.requests import SettlementConfirmed
-from engine.domain.state import Market, record_name
-from engine.wire.states import decode_record, encode_record
 from tests.desk import Desk, d
 from tests.domain import costs_scenes as scenes
+from tests.domain import primary_ledger
 from tests.domain.driven import Driven
 
 Action = tuple[Any, ...]
@@ -202,9 +200,7 @@ def replayed(desk: Desk, before_each: Callable[[Desk, Position], None]) -> Desk:
 def rebuilt(desk: Desk, _: Position | None = None) -> None:
     """The book as a restart finds it: read back from the bytes of its records."""
     assert desk.book is not None
-    records = [decode_record(record_name(record), encode_record(record)) for record in desk.book.records()]
-    [market] = [record for record in records if isinstance(record, Market)]
-    desk.book = Book(market, [record for record in records if not isinstance(record, Market)])
+    desk.book = primary_ledger.rebuilt(desk.book)
 
 
 def spoken(desk: Desk) -> str:
