@@ -66,7 +66,7 @@ class Engine:
         noted = self.clock()
         while not self._stopping.is_set():
             await member.poll(POLL_S)
-            gone = sorted(number for number, task in self._tasks.items() if task.done())
+            gone = sorted(n for n, task in self._tasks.items() if task.done() and not self.lanes[n].is_stopping)
             if gone:
                 raise LaneGoneError(f"partitions {gone} are not worked on any more")
             if self.clock() - noted > PROGRESS_NOTED_EVERY_S:

@@ -122,6 +122,11 @@ class Lane:
         """End after the batch in flight."""
         self._stopping.set()
 
+    @property
+    def is_stopping(self) -> bool:
+        """Whether it was asked to end."""
+        return self._stopping.is_set()
+
     async def _open_and_run(self) -> None:
         async with self._log.transactor(lane_identity(self.settings.app, self.number)) as transactor:
             recovered = await recover(self._log, self._view, self.number)
