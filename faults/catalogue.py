@@ -153,6 +153,15 @@ def engine_unheard(stack: Stack, random: Random) -> None:
     engine.kafka.stalled = False
 
 
+def commits_late(stack: Stack, random: Random) -> None:
+    """Calls that end transactions lose their connections and arrive late; Kafka is so far away that it matters."""
+    for engine in stack.engines:
+        engine.kafka.delay_s, engine.kafka.commits_late_s = random.uniform(0.01, 0.05), random.uniform(0.05, 0.3)
+    stack.hold(random.uniform(3, 5))
+    for engine in stack.engines:
+        engine.kafka.delay_s, engine.kafka.commits_late_s = 0.0, 0.0
+
+
 def network_slow(stack: Stack, random: Random) -> None:
     """Everything between the engines and the servers takes up to a quarter of a second longer, each way."""
     delay_s = random.uniform(0.05, 0.25)
@@ -207,7 +216,7 @@ def clocks_stepped(stack: Stack, random: Random) -> None:
 FAULTS: dict[str, Fault] = {
     fault.__name__: fault
     for fault in (
-        engine_killed, engines_killed, engine_killed_often, engine_frozen, engine_cut_off, engine_unheard,
+        engine_killed, engines_killed, engine_killed_often, engine_frozen, engine_cut_off, engine_unheard, commits_late,
         broker_killed, broker_frozen, broker_frozen_engines_killed,
         redis_killed, redis_frozen, redis_flushed, redis_set_back, redis_disk_full, redis_memory_full, redis_cut_off,
         redis_flushed_engine_killed, redis_set_back_engine_killed,

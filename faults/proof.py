@@ -24,8 +24,8 @@ MEANT: dict[str, tuple[str, ...]] = {
     "poison_swallowed": (),
     "wall_clock": ("clocks_stepped",),
     "read_uncommitted": ("network_slow_engines_killed", "network_slow_engines_killed"),
-    "commit_repeated": ("broker_frozen", "broker_frozen", "broker_frozen"),
-    "calls_repeated": ("engine_unheard", "broker_frozen"),
+    "commit_repeated": ("commits_late", "commits_late"),
+    "calls_repeated": ("commits_late", "commits_late"),
     "state_read_before_the_fence": ("network_slow_engines_killed", "engine_unheard"),
 }
 """The faults a defect ought to show under, tried first; then all of them. Kills where nothing is said."""

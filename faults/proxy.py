@@ -8,21 +8,27 @@ from levtao.embedded.ports import LOOPBACK
 
 CHUNK_BYTES = 64 << 10
 LOOK_S = 0.02
+END_TXN = (26).to_bytes(2, "big")
+"""How a call of Kafka that ends a transaction begins, behind its length."""
 
 
 class Proxy:
     """A relay to one port. Its fields may be set from any thread and act on what passes from then on."""
 
-    def __init__(self, target_port: int) -> None:
+    def __init__(self, target_port: int, *, of_kafka: bool) -> None:
         """Prepare; `Network.relay` starts it."""
         self.port = 0
         self.delay_s = 0.0
-        """Each piece of up to 64 KiB is held back for so long, either way."""
+        """Each call, and each piece of up to 64 KiB of what else passes, is held back for so long, either way."""
         self.stalled = False
         """Nothing passes and nothing is lost: what waits goes on when this ends."""
         self.cut = False
         """Connections are broken, new ones too."""
+        self.commits_late_s = 0.0
+        """Every second call that ends a transaction loses its connection, and arrives so much later all the same."""
         self._target_port = target_port
+        self._of_kafka = of_kafka
+        self._spared = False
 
     async def listen(self) -> asyncio.Server:
         """Accept connections on a port of its own."""
@@ -36,7 +42,8 @@ class Proxy:
         except OSError:
             writer.transport.abort()
             return
-        ways = [asyncio.create_task(self._pump(*way)) for way in ((reader, onward), (there, writer))]
+        onwards = self._pump_calls(reader, onward, writer) if self._of_kafka else self._pump(reader, onward)
+        ways = [asyncio.create_task(way) for way in (onwards, self._pump(there, writer))]
         try:
             while not self.cut and not any(way.done() for way in ways):
                 await asyncio.wait(ways, timeout=LOOK_S, return_when=asyncio.FIRST_COMPLETED)
@@ -46,14 +53,36 @@ class Proxy:
             writer.transport.abort()
             onward.transport.abort()
 
+    async def _pump_calls(
+        self, reader: asyncio.StreamReader, onward: asyncio.StreamWriter, back: asyncio.StreamWriter
+    ) -> None:
+        """Kafka's calls, one by one."""
+        with suppress(OSError, asyncio.IncompleteReadError):
+            while True:
+                size = await reader.readexactly(4)
+                call = await reader.readexactly(int.from_bytes(size, "big"))
+                await self._held_up()
+                if self.commits_late_s and call.startswith(END_TXN):
+                    self._spared = not self._spared
+                    if not self._spared:
+                        back.transport.abort()
+                        await asyncio.sleep(self.commits_late_s)
+                onward.write(size + call)
+                await onward.drain()
+                if back.is_closing():
+                    await asyncio.sleep(LOOK_S)  # the call is to be read before its connection ends
+
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
             while data := await reader.read(CHUNK_BYTES):
-                await asyncio.sleep(self.delay_s)
-                while self.stalled:
-                    await asyncio.sleep(LOOK_S)
+                await self._held_up()
                 writer.write(data)
                 await writer.drain()
+
+    async def _held_up(self) -> None:
+        await asyncio.sleep(self.delay_s)
+        while self.stalled:
+            await asyncio.sleep(LOOK_S)
 
 
 class Network:
@@ -66,9 +95,9 @@ class Network:
         self._thread = threading.Thread(target=self._loop.run_forever, name="network", daemon=True)
         self._thread.start()
 
-    def relay(self, target_port: int) -> Proxy:
+    def relay(self, target_port: int, *, of_kafka: bool = False) -> Proxy:
         """A new relay to a port on loopback."""
-        proxy = Proxy(target_port)
+        proxy = Proxy(target_port, of_kafka=of_kafka)
         self._relays.append((proxy, asyncio.run_coroutine_threadsafe(proxy.listen(), self._loop).result(10)))
         return proxy
 

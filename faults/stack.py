@@ -130,8 +130,8 @@ class Stack:
         self.redis = RedisServer(self.folder / "redis")
         self.engines = [
             Engine(
-                name, self.network.relay(port), self.network.relay(self.redis.port), Clock(self.folder, name),
-                self.folder, self.mutant,
+                name, self.network.relay(port, of_kafka=True), self.network.relay(self.redis.port),
+                Clock(self.folder, name), self.folder, self.mutant,
             )
             for name, port in zip(ENGINES, doors.values(), strict=True)
         ]  # fmt: skip
