@@ -48,6 +48,19 @@ def engine_frozen(stack: Stack, random: Random) -> None:
     engine.send(signal.SIGCONT)
 
 
+def engine_frozen_far_away(stack: Stack, random: Random) -> None:
+    """SIGSTOP of one engine for about the session timeout, Kafka far away: it wakes up while it is taken over."""
+    engine = random.choice(stack.engines)
+    for each in stack.engines:
+        each.kafka.delay_s = random.uniform(0.05, 0.15)
+    engine.send(signal.SIGSTOP)
+    stack.hold(random.uniform(1.0, 1.6) * SESSION_TIMEOUT_S)
+    engine.send(signal.SIGCONT)
+    stack.hold(2.0)
+    for each in stack.engines:
+        each.kafka.delay_s = 0.0
+
+
 def broker_killed(stack: Stack, random: Random) -> None:
     """Kill -9 of Kafka."""
     stack.broker.kill()
@@ -216,7 +229,8 @@ def clocks_stepped(stack: Stack, random: Random) -> None:
 FAULTS: dict[str, Fault] = {
     fault.__name__: fault
     for fault in (
-        engine_killed, engines_killed, engine_killed_often, engine_frozen, engine_cut_off, engine_unheard, commits_late,
+        engine_killed, engines_killed, engine_killed_often, engine_frozen, engine_frozen_far_away, engine_cut_off,
+        engine_unheard, commits_late,
         broker_killed, broker_frozen, broker_frozen_engines_killed,
         redis_killed, redis_frozen, redis_flushed, redis_set_back, redis_disk_full, redis_memory_full, redis_cut_off,
         redis_flushed_engine_killed, redis_set_back_engine_killed,

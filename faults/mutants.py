@@ -179,7 +179,7 @@ def outputs_committed_apart() -> None:
 
 def commit_repeated() -> None:
     """A commit of which nobody knows whether it arrived is done again, with a new producer of the same id."""
-    sound = KafkaTransactor.commit
+    sound, opening = KafkaTransactor.commit, KafkaLog.transactor
 
     async def commit(self: KafkaTransactor, number: int, batches: Mapping[str, Sequence[Entry]]) -> Mapping[str, int]:
         try:
@@ -192,7 +192,16 @@ def commit_repeated() -> None:
             await self._producer.start()
             return await sound(self, number, batches)
 
+    @asynccontextmanager
+    async def transactor(self: KafkaLog, identity: str) -> AsyncIterator[KafkaTransactor]:
+        async with opening(self, identity) as opened:
+            try:
+                yield opened
+            finally:
+                await kafka._close(opened._producer)
+
     _put(KafkaTransactor, "commit", commit)
+    _put(KafkaLog, "transactor", transactor)
 
 
 def calls_repeated() -> None:
