@@ -9,6 +9,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import (
+    IllegalOperation,
     KafkaError,
     OffsetOutOfRangeError,
     ProducerFenced,
@@ -58,7 +59,7 @@ def _clear(deed: str) -> Iterator[None]:
         raise FencedError(f"{deed}: another process has taken over") from error
     except OffsetOutOfRangeError as error:
         raise OffsetGoneError(f"{deed}: {error}") from error
-    except (KafkaError, TimeoutError, OSError) as error:
+    except (KafkaError, IllegalOperation, TimeoutError, OSError) as error:
         raise LogError(f"{deed}: {error!r}") from error
 
 
@@ -124,13 +125,15 @@ class KafkaWriter:
         self._producer = producer
         self._turn = asyncio.Lock()
 
-    async def append(self, topic: str, partition: int, entries: Sequence[Entry]) -> None:
-        """See the port."""
+    async def append(self, topic: str, partition: int, entries: Sequence[Entry]) -> int | None:
+        """See the port. A broker that was handed a batch twice no longer knows where it is."""
         with _clear(f"writing {topic}/{partition}"):
             async with asyncio.timeout(COMMIT_DEADLINE_S):
                 async with self._turn:
                     sent = await _send(self._producer, topic, partition, entries)
                 await _settled(sent)
+        first = int(sent[0].result().offset) if sent else -1
+        return first if first >= 0 else None
 
 
 class KafkaTransactor:
@@ -145,11 +148,14 @@ class KafkaTransactor:
         with _clear(f"committing to partition {partition}"):
             async with asyncio.timeout(COMMIT_DEADLINE_S):
                 await self._producer.begin_transaction()
-                sent = {
-                    topic: await _send(self._producer, topic, partition, entries)
-                    for topic, entries in batches.items()
-                    if entries
-                }
+                sent: dict[str, list[asyncio.Future[Any]]] = {}
+                try:
+                    for topic, entries in batches.items():
+                        if entries:
+                            sent[topic] = await _send(self._producer, topic, partition, entries)
+                except IllegalOperation:  # the transaction has failed meanwhile: its batches say why
+                    await _settled([future for futures in sent.values() for future in futures])
+                    raise
                 await _settled([future for futures in sent.values() for future in futures])
                 await self._producer.commit_transaction()
         offsets = {topic: int(futures[0].result().offset) for topic, futures in sent.items()}
@@ -359,12 +365,19 @@ async def _send(
     builder = producer.create_batch()
     for key, value, headers, timestamp_ms in entries:
         if builder.append(key=key, value=value, timestamp=timestamp_ms, headers=list(headers)) is None:
-            futures.append(await producer.send_batch(builder, topic, partition=partition))
+            futures.append(await _handed_over(producer, builder, topic, partition))
             builder = producer.create_batch()
             builder.append(key=key, value=value, timestamp=timestamp_ms, headers=list(headers))
     if builder.record_count():
-        futures.append(await producer.send_batch(builder, topic, partition=partition))
+        futures.append(await _handed_over(producer, builder, topic, partition))
     return futures
+
+
+async def _handed_over(producer: AIOKafkaProducer, batch: Any, topic: str, partition: int) -> asyncio.Future[Any]:
+    """The batch's future. Where a later batch fails first nobody waits for it, which is not to be logged."""
+    future: asyncio.Future[Any] = await producer.send_batch(batch, topic, partition=partition)
+    future.add_done_callback(single_shot.look_at)
+    return future
 
 
 async def _settled(futures: Sequence[asyncio.Future[Any]]) -> None:

@@ -96,10 +96,13 @@ class MemoryWriter:
 
     log: "MemoryLog"
 
-    async def append(self, topic: str, partition: int, entries: Sequence[Entry]) -> None:
+    async def append(self, topic: str, partition: int, entries: Sequence[Entry]) -> int | None:
         """See the port."""
-        self.log.partition(topic, partition).append(entries, self.log.now_ms())
+        at = self.log.partition(topic, partition)
+        first = at.end if entries else None
+        at.append(entries, self.log.now_ms())
         await asyncio.sleep(0)
+        return first
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,8 +80,11 @@ async def read_up_to(reader: Reader, end: int) -> AsyncIterator[Record]:
 class Writer(Protocol):
     """Appends records, each once, in order."""
 
-    async def append(self, topic: str, partition: int, entries: Sequence[Entry]) -> None:
-        """Append and wait until they are safe. Raises LogError; then some may be there and some not."""
+    async def append(self, topic: str, partition: int, entries: Sequence[Entry]) -> int | None:
+        """Append and wait until they are safe; the offset of the first, None where the log does not say it.
+
+        Raises LogError; then some may be there and some not.
+        """
         ...
 
 

@@ -61,11 +61,12 @@ def retrieve_failures(producer: Any) -> None:
         if waiter is None:
             continue
         if waiter.done():
-            _look_at(waiter)
+            look_at(waiter)
         else:
-            waiter.add_done_callback(_look_at)
+            waiter.add_done_callback(look_at)
 
 
-def _look_at(waiter: "asyncio.Future[Any]") -> None:
+def look_at(waiter: "asyncio.Future[Any]") -> None:
+    """Take note of how it ended, so that asyncio does not log it where nobody else does."""
     if not waiter.cancelled():
         waiter.exception()

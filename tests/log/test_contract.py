@@ -55,8 +55,9 @@ def values(records: list[Record]) -> list[str]:
 
 async def test_a_plain_writer_leaves_no_holes(log: Log, topic: str) -> None:
     async with log.writer() as writer, log.reader(topic, 1, None) as reader:
-        await writer.append(topic, 1, entries("x", "y"))
-        await writer.append(topic, 1, entries("z"))
+        assert await writer.append(topic, 1, entries("x", "y")) == 0
+        assert await writer.append(topic, 1, entries("z")) == 2
+        assert await writer.append(topic, 1, []) is None
         found = await read_until(reader, lambda records: len(records) == 3)
         assert values(found) == ["x", "y", "z"]
         assert [record.offset for record in found] == [0, 1, 2]

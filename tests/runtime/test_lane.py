@@ -89,8 +89,8 @@ class _Prefixed:
     def __init__(self, inner, prefix: str) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
         self._inner, self._prefix = inner, prefix
 
-    async def append(self, topic, partition, entries) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
-        await self._inner.append(self._prefix + topic, partition, entries)
+    async def append(self, topic, partition, entries):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+        return await self._inner.append(self._prefix + topic, partition, entries)
 
     async def commit(self, partition, batches):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
         done = await self._inner.commit(partition, {self._prefix + name: value for name, value in batches.items()})
