@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from levtao import cli_analysis
+from levtao import cli_analysis, cli_gateway
 from levtao.options import MULTIPLIER, ZERO, Commission, From, MaxLeverage, Slippage, To, amount_option, instant_option
 from levtao.problems import stop
 
@@ -93,6 +93,10 @@ def backtest(
 
 app.command("report")(cli_analysis.report)
 app.command("simulate")(cli_analysis.simulate)
+app.command("gateway")(cli_gateway.gateway)
+app.command("gateway-key")(cli_gateway.gateway_key)
+app.command("operator", add_help_option=False, context_settings=cli_gateway.PASSED_ON)(cli_gateway.operator)
+app.command("participant", add_help_option=False, context_settings=cli_gateway.PASSED_ON)(cli_gateway.participant)
 
 Config = Annotated[Path | None, typer.Option(help="Settings; levtao.toml if there is one.")]
 Kafka = Annotated[str | None, typer.Option(help="HOST:PORT, instead of the settings'.", metavar="HOST:PORT")]
@@ -177,11 +181,66 @@ def broker(
     serve.broker(settings_of(config, kafka, redis), paper)
 
 
+class MarketKind(StrEnum):
+    """Kinds of markets, as ccxt calls them."""
+
+    SPOT = "spot"
+    SWAP = "swap"
+
+
+@app.command()
+def feed(
+    config: Config = None,
+    kafka: Kafka = None,
+    redis: RedisUrl = None,
+    record: Annotated[
+        Path | None, typer.Option(help="Write what arrives here, a file a venue and day.", metavar="DIR")
+    ] = None,
+) -> None:
+    """Send what exchanges quote, by the feeds of the settings, until a signal."""
+    from levtao.commands import feed as command
+    from levtao.service import settings_of
+
+    command.feed(settings_of(config, kafka, redis), record)
+
+
+@app.command()
+def execute(
+    config: Config = None,
+    kafka: Kafka = None,
+    redis: RedisUrl = None,
+    live: Annotated[bool, typer.Option("--live", help="Place orders; else only say what would be placed.")] = False,
+    secrets: Annotated[
+        Path | None, typer.Option(help="VENUE.key, .secret and .password, for nobody else to read.", metavar="DIR")
+    ] = None,
+) -> None:
+    """Work orders on exchanges and report fills and funding, until a signal; a rehearsal without --live."""
+    from levtao.commands import execute as command
+    from levtao.service import settings_of
+
+    command.execute(settings_of(config, kafka, redis), live=live, secrets=secrets)
+
+
 @app.command()
 def replay(
-    file: Annotated[Path, typer.Argument(help="CSV, plain or gzipped: time,price or open_time,open,high,low,close.")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            help="A CSV of time,price or open_time,open,high,low,close; or recordings of messages. Plain or gzipped."
+        ),
+    ],
     underlying: Annotated[str, typer.Option(help="Whose prices they are.")] = "TAO",
-    venue: Annotated[str, typer.Option(help="The venue they are quoted at.")] = "file",
+    venue: Annotated[
+        list[str] | None,
+        typer.Option(help="The venue they are quoted at: else `file`; of recordings EXCHANGE-MARKET."),
+    ] = None,
+    exchange: Annotated[
+        list[str] | None, typer.Option(help="Whose messages a recording holds, by ccxt's id: once, or once a file.")
+    ] = None,
+    market: Annotated[list[MarketKind] | None, typer.Option(help="Likewise; spot if not given.")] = None,
+    symbol: Annotated[
+        list[str] | None, typer.Option(help="Likewise, as ccxt spells it; UNDERLYING/USDT if not given.")
+    ] = None,
     speed: Annotated[float | None, typer.Option(help="Event seconds a second; flat out without.", min=0.001)] = None,
     start: From = None,
     end: To = None,
@@ -189,13 +248,12 @@ def replay(
     kafka: Kafka = None,
     redis: RedisUrl = None,
 ) -> None:
-    """Send past prices as quotes of one venue."""
+    """Send past prices as quotes: a file of them, or recordings of what exchanges sent, merged by time."""
     from levtao.commands import replay as command
     from levtao.service import settings_of
-    from producers.replay import Replay
 
-    how = Replay(underlying=underlying, venue=venue, speed=speed)
-    command.replay(settings_of(config, kafka, redis), file, how, start, end)
+    how = command.Recorded(underlying, venue or [], exchange or [], market or [MarketKind.SPOT], symbol or [])
+    command.replay(settings_of(config, kafka, redis), files, how, speed, start, end)
 
 
 @app.command()

@@ -11,16 +11,24 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from consumers.execution.settings import ExecutionListing
 from engine.domain.terms import TokenTerms, UnderlyingTerms
 from engine.wire.schemas import ENVELOPE, schemas
 from engine.wire.topics import DEAD_LETTERS, INPUTS, STATES, TOPICS
 from levtao.settings import Settings
+from producers.feed.settings import FeedSettings
+from producers.gateway.operations import OPERATIONS
+from producers.gateway.settings import GatewaySettings
+from producers.signals import WatchSettings
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLE = ROOT / "docs" / "examples" / "life.jsonl"
 SCENARIOS = ROOT / "docs" / "scenarios.md"
+GATEWAY = ROOT / "docs" / "gateway.md"
 BELOW = "## Inputs\n"
 """What is above this line in SCENARIOS is written by hand."""
+BELOW_GATEWAY = "## Routes\n"
+"""The same for GATEWAY."""
 NOTE = "Written by `python -m levtao.reference docs`; change the types instead.\n"
 
 
@@ -72,6 +80,19 @@ def scenarios() -> str:
     return "\n".join(lines)
 
 
+def gateway() -> str:
+    """How the gateway is used, with a table of its routes."""
+    by_hand, _, _ = GATEWAY.read_text(encoding="utf-8").partition(BELOW_GATEWAY)
+    lines = [by_hand + BELOW_GATEWAY, NOTE]
+    lines += ["| POST | becomes | what | a second one |", "| --- | --- | --- | --- |"]
+    for operation in OPERATIONS.values():
+        again = "is carried out again" if operation.again is None else f"refused: `{operation.again}`"
+        named = " Only for keys that name it." if operation.by_name else ""
+        lines.append(f"| `{operation.path}` | `{operation.input_type}` | {operation.meaning}{named} | {again} |")
+    lines += ["", "A second one is another input with the same content, where nothing else came between the two."]
+    return "\n".join([*lines, ""])
+
+
 def settings() -> str:
     """Every setting and term."""
     lines = ["# Settings", "", NOTE]
@@ -80,11 +101,19 @@ def settings() -> str:
     ]
     lines += ["the command line overrules both. Decimals are text or whole numbers.", ""]
     top = Settings.model_json_schema()
-    lines += _fields("The process", top, hidden=("underlyings", "tokens"))
+    lines += _fields("The process", top, hidden=("underlyings", "tokens", "execution", "feeds", "gateway", "signals"))
     listed = "`partition` (where it lives for good), `terms_version`, and:"
     lines += _fields("`[underlyings.NAME]`", TypeAdapter(UnderlyingTerms).json_schema(), intro=listed)
     listed = "`underlying`, `terms_version`, and:"
     lines += _fields("`[tokens.NAME]`", TypeAdapter(TokenTerms).json_schema(), intro=listed)
+    listed = "What `levtao feed` observes, and as which venue ([how](feeds.md)):"
+    lines += _fields("`[feeds.NAME]`", FeedSettings.model_json_schema(), intro=listed)
+    listed = "What `levtao feed` tells desks of, beside prices:"
+    lines += _fields("`[signals]`", WatchSettings.model_json_schema(), intro=listed)
+    listed = "Where `levtao execute` sends the orders of an underlying ([how](execution.md)):"
+    lines += _fields("`[execution.UNDERLYING]`", ExecutionListing.model_json_schema(), intro=listed)
+    listed = "Where `levtao gateway` listens ([how](gateway.md)):"
+    lines += _fields("`[gateway]`", GatewaySettings.model_json_schema(), intro=listed)
     return "\n".join(lines)
 
 
@@ -144,7 +173,7 @@ def _kind(field: dict[str, Any], schema: dict[str, Any]) -> str:
 
 def pages() -> dict[str, str]:
     """The pages by file name."""
-    return {"events.md": events(), "settings.md": settings(), "scenarios.md": scenarios()}
+    return {"events.md": events(), "settings.md": settings(), "scenarios.md": scenarios(), "gateway.md": gateway()}
 
 
 def main(folder: Path) -> None:

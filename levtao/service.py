@@ -22,6 +22,7 @@ from engine.runtime.view import ViewError
 from engine.wire.topics import INPUTS
 from levtao.problems import EXIT_INTERRUPTED, EXIT_STOPPED, EXIT_USAGE, stop
 from levtao.settings import Settings, SettingsError, load
+from producers.feed.settings import FeedError
 
 SELDOM_S = 10.0
 
@@ -35,6 +36,7 @@ KNOWN = (
     InputsGoneError,
     HoleError,
     GapError,
+    FeedError,
 )
 
 

@@ -11,12 +11,16 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
+from consumers.execution.settings import ExecutionListing
 from engine.domain.commands import SetTokenTerms, SetUnderlyingTerms
 from engine.domain.fields import Name
 from engine.domain.inputs import Input
 from engine.domain.terms import TokenTerms, UnderlyingTerms
 from engine.runtime.lane import LaneSettings
 from engine.wire.codec import DecodeError, encode_input, read_input
+from producers.feed.settings import FeedSettings
+from producers.gateway.settings import GatewaySettings
+from producers.signals import WatchSettings
 
 DEFAULT_FILE = Path("levtao.toml")
 
@@ -66,8 +70,16 @@ class Settings(BaseSettings):
     """See `dead_letter_limit`."""
     view_every_s: float = Field(default=0.2, ge=0, le=60)
     """Redis is written no more often: what is committed between is written once, as it is then."""
+    metrics: str | None = Field(default=None, pattern=r"^[^\s:,]+:\d+$")
+    """HOST:PORT where Prometheus is answered; none answers nowhere."""
+    kill_switch: Path | None = None
+    """While this file exists `levtao execute` places nothing, cancels what is open, and rejects what comes."""
     underlyings: dict[Name, UnderlyingListing] = {}
     tokens: dict[Name, TokenListing] = {}
+    execution: dict[Name, ExecutionListing] = {}
+    feeds: dict[Name, FeedSettings] = {}
+    signals: WatchSettings = WatchSettings()
+    gateway: GatewaySettings = GatewaySettings()
 
     def lane(self) -> LaneSettings:
         """What a lane needs of this."""
@@ -106,6 +118,9 @@ class Settings(BaseSettings):
             commands.append(
                 SetTokenTerms(token.underlying, name, token.terms_version, token_terms, by=who, reason="applied")
             )
+        for name in self.execution:
+            if name not in self.underlyings:
+                raise SettingsError(f"execution.{name}: {name} is not among the underlyings")
         for command in commands:
             try:
                 read_input(encode_input(command))

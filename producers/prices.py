@@ -40,6 +40,16 @@ class Tick(NamedTuple):
     price: Decimal
 
 
+@contextmanager
+def opened(path: Path) -> Iterator[TextIO]:
+    """The text of a file, plain or gzipped. Raises OSError; reading it may raise UNREADABLE."""
+    with path.open("rb") as file:
+        zipped = file.peek(2)[:2] == _GZIP_MAGIC
+        plain = cast("IO[bytes]", gzip.GzipFile(fileobj=file)) if zipped else file
+        with TextIOWrapper(plain, encoding="utf-8-sig", newline="") as text:
+            yield text
+
+
 @dataclass(slots=True)
 class PriceFile:
     """A CSV file, plain or gzipped, with `time,price` or `open_time,open,high,low,close` among its columns.
@@ -63,7 +73,7 @@ class PriceFile:
                 yield tick
 
     def _ticks(self) -> Iterator[Tick]:
-        with self._open() as lines:
+        with opened(self.path) as lines:
             reader = csv.reader(lines)
             header = [name.strip().lower() for name in self._first(reader)]
             if set(PRICE_COLUMNS) <= set(header):
@@ -81,14 +91,6 @@ class PriceFile:
             return next(reader, [])
         except UNREADABLE as error:
             raise PriceFileError(f"{self.path}: line 1: {error}") from None
-
-    @contextmanager
-    def _open(self) -> Iterator[TextIO]:
-        with self.path.open("rb") as file:
-            zipped = file.peek(2)[:2] == _GZIP_MAGIC
-            plain = cast("IO[bytes]", gzip.GzipFile(fileobj=file)) if zipped else file
-            with TextIOWrapper(plain, encoding="utf-8-sig", newline="") as text:
-                yield text
 
     def _rows(self, reader: Iterator[list[str]], columns: list[int]) -> Iterator[tuple[Instant, list[Decimal]]]:
         """Every row that counts: its time and its prices."""
@@ -124,7 +126,7 @@ class PriceFile:
 
     def _bar_length(self, column: int) -> Instant:
         """The difference of the first two rows of the file, whatever is cut from it."""
-        with self._open() as lines:
+        with opened(self.path) as lines:
             reader = csv.reader(lines)
             next(reader)
             try:

@@ -1,0 +1,212 @@
+"""The gateway's routes. What they have in common is in one place: who asks, how much, and how a refusal is answered."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from re import fullmatch
+from typing import Any
+
+import structlog
+from pydantic_core import from_json
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from engine import metrics
+from engine.log.port import Log, LogError
+from engine.wire.codec import MAX_INPUT_BYTES
+from producers.gateway.access import Access, permit, permit_underlying
+from producers.gateway.keys import Caller
+from producers.gateway.once import Once, Written
+from producers.gateway.openapi import REQUEST_ID_PATTERN, document
+from producers.gateway.operations import OPERATIONS, OWN_IDS, Operation, to_input
+from producers.gateway.outcome import find_outcome
+from producers.gateway.page import page
+from producers.gateway.refusals import RefusedError
+
+MAX_BODY_BYTES = MAX_INPUT_BYTES
+BODY_DEADLINE_S = 10.0
+OUTCOME_DEADLINE_S = 15.0
+PAGE_HEADERS = {"content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"}
+HEADERS = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
+
+_log = structlog.get_logger("levtao.gateway")
+
+Work = Callable[[Request, Caller], Awaitable[Response]]
+Ready = Callable[[], Awaitable[list[str]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """Answers requests. `partitions` says where each underlying lives; `ready` what is missing, if anything."""
+
+    access: Access
+    once: Once
+    log: Log
+    partitions: Mapping[str, int]
+    ready: Ready
+    body_deadline_s: float = BODY_DEADLINE_S
+
+    def app(self) -> Starlette:
+        """The application: a route for each operation, what everybody may read, and health."""
+        described = document()
+        shown = page(described)
+
+        async def openapi(_: Request) -> Response:
+            return JSONResponse(described, headers=HEADERS)
+
+        async def home(_: Request) -> Response:
+            return HTMLResponse(shown, headers=HEADERS | PAGE_HEADERS)
+
+        routes = [Route(each.path, self._answered(each.path, self._written(each)), methods=["POST"]) for each in _ALL]
+        routes += [
+            Route("/v1/whoami", self._answered("/v1/whoami", self._whoami)),
+            Route("/v1/outcomes/{request_id}", self._answered("/v1/outcomes", self._outcome)),
+            Route("/openapi.json", openapi),
+            Route("/livez", _live),
+            Route("/readyz", self._ready),
+            Route("/", home),
+        ]
+        return Starlette(routes=routes, exception_handlers={HTTPException: _no_route})
+
+    def _answered(self, route: str, work: Work) -> Callable[[Request], Awaitable[Response]]:
+        """`work` for whoever has a key, its refusals as answers, and all of it counted."""
+
+        async def answer(request: Request) -> Response:
+            role, outcome = "none", "failed"
+            try:
+                caller = await self.access.caller(request)
+                role = caller.key.role
+                with metrics.GATEWAY_SECONDS.labels(route).time():
+                    response = await work(request, caller)
+                outcome = "done"
+            except RefusedError as refused:
+                outcome, response = refused.reason, _refusal(refused)
+            finally:
+                metrics.GATEWAY_REQUESTS.labels(route, role, outcome).inc()
+            return response
+
+        return answer
+
+    def _written(self, operation: Operation) -> Work:
+        async def write(request: Request, caller: Caller) -> Response:
+            permit(caller, operation)
+            request_id = _request_id(request.headers.get("idempotency-key", ""))
+            body = await self._body(request)
+            given = to_input(operation, body, caller.author, self.partitions)
+            permit_underlying(caller, given.underlying)
+            done = await self.once.submit(caller.name, request_id, given, self.partitions[given.underlying])
+            _note(operation, caller, request_id, done)
+            return JSONResponse(done.answer(request_id), 202, HEADERS)
+
+        return write
+
+    async def _body(self, request: Request) -> dict[str, Any]:
+        """The JSON object of the body. Raises RefusedError where it is too large, too slow, or something else."""
+        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+            raise RefusedError("not_json_type", "the content type is not application/json")
+        received = bytearray()
+        try:
+            async with asyncio.timeout(self.body_deadline_s):
+                async for chunk in request.stream():
+                    received += chunk
+                    if len(received) > MAX_BODY_BYTES:
+                        raise RefusedError("too_large", f"the body has more than {MAX_BODY_BYTES} bytes")
+        except TimeoutError:
+            raise RefusedError("slow_body", f"the body was not there within {self.body_deadline_s:g} s") from None
+        except ClientDisconnect:
+            raise RefusedError("slow_body", "the client went away") from None
+        try:
+            body = from_json(bytes(received), allow_inf_nan=False)
+        except ValueError as error:
+            raise RefusedError("not_json", str(error)) from None
+        if not isinstance(body, dict):
+            raise RefusedError("not_json", "the body is no JSON object")
+        return body
+
+    async def _whoami(self, _: Request, caller: Caller) -> Response:
+        opened = [operation.name for operation in _ALL if caller.key.opens(operation)]
+        key = caller.key
+        whose = {"key": caller.name, "role": key.role, "participant": key.participant}
+        return JSONResponse(whose | {"underlyings": key.underlyings, "operations": opened}, headers=HEADERS)
+
+    async def _outcome(self, request: Request, caller: Caller) -> Response:
+        request_id = _request_id(request.path_params["request_id"])
+        who = request.query_params.get("key", caller.name)
+        if who != caller.name and caller.key.role == "participant":
+            raise RefusedError("not_allowed", "a participant's key shows its own requests only")
+        position = await self.once.known(who, request_id)
+        if position is None:
+            raise RefusedError("unknown_request", f"no request {request_id} of {who} within the last day")
+        try:
+            async with asyncio.timeout(OUTCOME_DEADLINE_S):
+                found = await find_outcome(self.log, position, wait_s=0)
+        except (LogError, TimeoutError) as error:
+            raise RefusedError("unavailable", f"reading the outputs: {error!r}", 1) from None
+        told = {"status": "pending", "code": None, "detail": None} if found is None else found.told()
+        events = [] if found is None else _seen(found.events, caller)
+        place = {"request_id": request_id, "partition": position.partition, "offset": position.offset}
+        return JSONResponse(place | told | {"events": events}, headers=HEADERS)
+
+    async def _ready(self, _: Request) -> Response:
+        missing = await self.ready()
+        return JSONResponse({"ready": not missing, "missing": missing}, 503 if missing else 200, HEADERS)
+
+
+_ALL = tuple(OPERATIONS.values())
+
+
+def _request_id(given: str) -> str:
+    if not fullmatch(REQUEST_ID_PATTERN, given):
+        raise RefusedError("request_id", f"Idempotency-Key: an id of the form {REQUEST_ID_PATTERN}")
+    return given
+
+
+def _seen(events: Sequence[dict[str, Any]], caller: Caller) -> list[dict[str, Any]]:
+    """Of what an input caused, a participant is shown what is about its own requests."""
+    own = f"{caller.key.participant}/"
+    return [
+        event
+        for event in events
+        if caller.key.role != "participant"
+        or event["type"] in ("input_refused", "dead_letter")
+        or any(str(event.get(name, "")).startswith(own) for name in OWN_IDS)
+    ]
+
+
+def _note(operation: Operation, caller: Caller, request_id: str, done: Written) -> None:
+    _log.info(
+        "written",
+        operation=operation.name,
+        key=caller.name,
+        request_id=request_id,
+        partition=done.position.partition,
+        offset=done.position.offset,
+        repeated=done.repeated,
+    )
+
+
+def _refusal(refused: RefusedError) -> Response:
+    """A refusal as an answer. What is left of a body nobody reads is not waited for."""
+    headers = dict(HEADERS)
+    if refused.retry_after_s is not None:
+        headers["retry-after"] = str(refused.retry_after_s)
+    if refused.reason == "not_authenticated":
+        headers["www-authenticate"] = "Bearer"
+    if refused.reason in ("slow_body", "too_large"):
+        headers["connection"] = "close"
+    return JSONResponse({"reason": refused.reason, "detail": refused.detail}, refused.status, headers)
+
+
+async def _no_route(_: Request, error: Exception) -> Response:
+    missing = isinstance(error, HTTPException) and error.status_code == HTTPStatus.NOT_FOUND
+    if missing:
+        return _refusal(RefusedError("unknown_route", "there is nothing here; / tells what there is"))
+    return _refusal(RefusedError("wrong_method", "not with this method; / tells with which"))
+
+
+async def _live(_: Request) -> Response:
+    return JSONResponse({"alive": True}, headers=HEADERS)
