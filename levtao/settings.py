@@ -24,6 +24,9 @@ from producers.signals import WatchSettings
 
 DEFAULT_FILE = Path("levtao.toml")
 
+STOP_SHARE = 0.4
+"""Of the session: a lane has so long to end, and as long again once it is cut off; then the group takes us for dead."""
+
 
 class SettingsError(ValueError):
     """What is wrong, in one line."""
@@ -88,6 +91,7 @@ class Settings(BaseSettings):
             dead_letter_limit=self.dead_letter_limit,
             dead_letter_window=self.dead_letter_window,
             view_every_s=self.view_every_s,
+            stop_deadline_s=STOP_SHARE * self.session_timeout_s,
         )
 
     def partition_of(self, underlying: str) -> int:

@@ -84,10 +84,16 @@ class Engine:
             self._tasks[number] = self._group.create_task(lane.run(), name=f"lane-{number}")
 
     async def revoked(self) -> None:
-        """Stop the lanes: the batch in flight may end, then they are cut off."""
+        """Stop the lanes: the batch in flight may end, then they are cut off. One that is not open has none.
+
+        The group hears nothing of this process meanwhile: where it took longer than the session, the others would take
+        over, this one come back, and so on for as long as a recovery takes longer than a turn.
+        """
         tasks = list(self._tasks.values())
-        for lane in self.lanes.values():
+        for number, lane in self.lanes.items():
             lane.stop()
+            if not lane.ready.is_set():
+                self._tasks[number].cancel()
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=self._settings.stop_deadline_s)
             for task in late:
