@@ -1,23 +1,25 @@
-"""The paper broker: fills the orders of the engine with seeded latency, slippage, partial fills and rejects.
+"""The paper broker: fills the orders of the engine from the recorded book, with seeded latency, slippage and rejects.
 
-Everything about an order is a function of the seed and the order's id, fill ids too. So it needs no memory of its
-own: after a restart it works the orders the engine has not seen the end of, and what it repeats is refused as a
-duplicate.
+Everything about an order is a function of the seed, the order, and the quotes before its cause in the input log, fill
+ids too. So it needs no memory of its own: after a restart it works the orders the engine has not seen the end of, and
+what it repeats is refused as a duplicate.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from decimal import Decimal
 from random import Random
 
+from consumers.recorded_book import RecordedBook
 from consumers.stream import OutputStream
 from engine.domain.inputs import FillReported, OrderEndReported
 from engine.domain.instants import Instant
 from engine.domain.numbers import exact, money
 from engine.domain.outputs import CancelRequested, OrderEnded, OrderSent
 from engine.log.port import Log, read_up_to
-from engine.wire.codec import decode_output
+from engine.wire.codec import cause_offset, decode_output
 from engine.wire.topics import EVENTS, ORDERS
 
 BASIS_POINT = Decimal("0.0001")
@@ -36,7 +38,7 @@ class PaperSettings:
     seed: int = 0
     latency_s: tuple[float, float] = (0.005, 0.05)
     slippage_bps: float = 5.0
-    """At most so far from the decision price, either way."""
+    """At most so far beyond the best opposite price."""
     commission_bps: Decimal = Decimal(2)
     partial: float = 0.3
     """How likely an order is filled in pieces."""
@@ -53,8 +55,8 @@ class Step:
     report: Report
 
 
-def plan(order: OrderSent, settings: PaperSettings) -> list[Step]:
-    """Everything that will be reported of an order: the same every time."""
+def plan(order: OrderSent, touch: Decimal, settings: PaperSettings) -> list[Step]:
+    """Everything that will be reported of an order that meets the price `touch`: the same every time."""
     random = Random(f"{settings.seed}/{order.order_id}")  # noqa: S311 - a simulation, reproducible on purpose
 
     def after() -> float:
@@ -62,13 +64,16 @@ def plan(order: OrderSent, settings: PaperSettings) -> list[Step]:
 
     if random.random() < settings.reject:
         return [Step(after(), OrderEndReported(order.underlying, order.order_id, "rejected", "paper: rejected"))]
+    if touch > order.limit_price if order.side == "buy" else touch < order.limit_price:
+        beyond = f"paper: {touch:f} is beyond the limit"
+        return [Step(after(), OrderEndReported(order.underlying, order.order_id, "expired", beyond))]
     pieces = random.randint(2, 5) if random.random() < settings.partial else 1
     short = random.random() < settings.unfilled
     steps: list[Step] = []
     with exact():
         sizes = _pieces(order.quantity, pieces)
         for number, size in enumerate(sizes[:-1] if short and len(sizes) > 1 else sizes):
-            price = _price(order, Decimal(round(random.uniform(-1, 1) * settings.slippage_bps * 1000)) / 1000)
+            price = _price(order, touch, Decimal(round(random.uniform(0, 1) * settings.slippage_bps * 1000)) / 1000)
             fee = money(size * price * settings.commission_bps * BASIS_POINT)
             fill_id = f"{order.order_id}/{number}"
             steps.append(
@@ -87,10 +92,10 @@ def _pieces(quantity: Decimal, count: int) -> list[Decimal]:
     return [size] * (count - 1) + [quantity - size * (count - 1)] if size else [quantity]
 
 
-def _price(order: OrderSent, slippage_bps: Decimal) -> Decimal:
-    """The decision price moved by the slippage, never beyond the limit."""
+def _price(order: OrderSent, touch: Decimal, slippage_bps: Decimal) -> Decimal:
+    """The price met, moved by the slippage, never beyond the limit."""
     sign = 1 if order.side == "buy" else -1
-    price = money(order.decision_price * (1 + sign * slippage_bps * BASIS_POINT))
+    price = money(touch * (1 + sign * slippage_bps * BASIS_POINT))
     return min(price, order.limit_price) if sign > 0 else max(price, order.limit_price)
 
 
@@ -111,7 +116,13 @@ class PaperBroker:
         """Work orders until cancelled. Raises LogError (in a group)."""
         ended = await self._ended()
         room = asyncio.Semaphore(IN_FLIGHT)
-        async with OutputStream(self.log, ORDERS.name, self.partitions) as orders, asyncio.TaskGroup() as tasks:
+        async with AsyncExitStack() as stack:
+            books = {
+                number: await stack.enter_async_context(RecordedBook.opened(self.log, number))
+                for number in self.partitions
+            }
+            orders = await stack.enter_async_context(OutputStream(self.log, ORDERS.name, self.partitions))
+            tasks = await stack.enter_async_context(asyncio.TaskGroup())
             async for received in orders:
                 body = received.event.body
                 if isinstance(body, CancelRequested):
@@ -121,8 +132,9 @@ class PaperBroker:
                 elif isinstance(body, OrderSent) and body.fills == "reported" and body.order_id not in ended:
                     self._clock = max(self._clock, received.event.time)
                     await room.acquire()
+                    touch = await books[received.partition].touch(body, cause_offset(received.event.cause))
                     self._working[body.order_id] = asyncio.Event()
-                    task = tasks.create_task(self._work(body))
+                    task = tasks.create_task(self._work(body, touch))
                     task.add_done_callback(lambda _: room.release())
 
     async def _ended(self) -> set[str]:
@@ -136,7 +148,7 @@ class PaperBroker:
                         ended.add(event.body.order_id)
         return ended
 
-    async def _work(self, order: OrderSent) -> None:
+    async def _work(self, order: OrderSent, touch: Decimal) -> None:
         stop = self._working[order.order_id]
         try:
             if order.expires < self._clock:
@@ -144,7 +156,7 @@ class PaperBroker:
                     [OrderEndReported(order.underlying, order.order_id, "expired", "paper: past its expiry")]
                 )
                 return
-            for step in plan(order, self.settings):
+            for step in plan(order, touch, self.settings):
                 try:
                     async with asyncio.timeout(step.after_s):
                         await stop.wait()

@@ -156,7 +156,7 @@ def broker(
     redis: RedisUrl = None,
     seed: Annotated[int, typer.Option(help="Everything random follows from it.")] = 0,
     latency_ms: Annotated[tuple[float, float], typer.Option(help="Of a report, least and most.")] = (5, 50),
-    slippage_bps: Annotated[float, typer.Option(help="At most, either way.", min=0)] = 5,
+    slippage_bps: Annotated[float, typer.Option(help="At most, beyond the best opposite price.", min=0)] = 5,
     commission_bps: Annotated[
         Decimal, typer.Option(parser=amount_option, help="Of the notional.", metavar="X")
     ] = Decimal(2),

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from engine.domain.instants import format_instant, parse_instant
+from engine.wire.codec import cause_offset
 
 Event: TypeAlias = dict[str, Any]
 
@@ -45,7 +46,7 @@ class Trail:
 
 def offset_of(event: Event) -> int:
     """The offset of the input that caused an event."""
-    return int(event["cause"].rpartition("/")[2])
+    return cause_offset(event["cause"])
 
 
 def trail(events: Iterable[Event], order_id: str) -> Trail | None:

@@ -15,6 +15,7 @@ from engine.log.port import READ_RECORDS, READ_WAIT_S, Log, Reader, Record, read
 from engine.runtime.partition import NO_FLOOD, OutputRecord, Partition
 from engine.runtime.recovery import NotProvisionedError
 from engine.runtime.view import FullSnapshot, View
+from engine.wire.codec import cause_offset
 from engine.wire.states import CHECKPOINT_KEY, Checkpoint, decode_checkpoint
 from engine.wire.topics import DEAD_LETTERS, EVENTS, INPUTS, NAVS, ORDERS, STATES
 
@@ -140,7 +141,7 @@ class _Topic:
         if there is None:
             return
         cause = dict(there.headers).get("ce_cause", b"//-1").decode()
-        if int(cause.rpartition("/")[2]) < before:
+        if cause_offset(cause) < before:
             raise DifferenceError(f"{self._at} offset {there.offset}: no input implies {_named(there.value)}")
 
 

@@ -107,6 +107,11 @@ def cause_of(position: Position) -> str:
     return f"{INPUTS.name}/{position.partition}/{position.offset}"
 
 
+def cause_offset(cause: str) -> int:
+    """The input's offset of such a text."""
+    return int(cause.rpartition("/")[2])
+
+
 def encode_outputs(outputs: list[Output], position: Position) -> list[Encoded]:
     """The outputs of one input as bytes. Ids are the input's place and a number: the same after every restart."""
     cause = cause_of(position)

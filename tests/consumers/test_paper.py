@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 from consumers.paper import PaperBroker, PaperSettings, Report, plan
 from engine.domain.events import Output
-from engine.domain.inputs import FillReported, OrderEndReported, Position
-from engine.domain.outputs import CancelRequested, OrderEnded, OrderSent
+from engine.domain.inputs import FillReported, OrderEndReported, Position, QuoteObserved
+from engine.domain.outputs import CancelRequested, CountedQuote, OrderEnded, OrderSent
 from engine.log.memory import MemoryLog
 from engine.log.port import Entry
-from engine.wire.codec import encode_outputs
-from engine.wire.topics import EVENTS, ORDERS
+from engine.wire.codec import encode_input, encode_outputs
+from engine.wire.topics import EVENTS, INPUTS, ORDERS
 from tests.desk import MIDNIGHT, d
 from tests.eventually import eventually
 
@@ -42,8 +42,8 @@ def test_fills_add_up_to_no_more_than_the_order_at_no_worse_than_its_limit(
 ) -> None:
     sent = order(number, quantity, side)
     settings = PaperSettings(slippage_bps=slippage_bps, partial=0.8, unfilled=0.3, reject=0.1)
-    steps = plan(sent, settings)
-    assert steps == plan(sent, settings)
+    steps = plan(sent, d(100), settings)
+    assert steps == plan(sent, d(100), settings)
     reports = [step.report for step in steps]
     fills = [report for report in reports if isinstance(report, FillReported)]
     ends = [report for report in reports if isinstance(report, OrderEndReported)]
@@ -64,19 +64,26 @@ class Book:
         self._sequence = 0
 
     async def open(self) -> "Book":
-        await self.log.create({ORDERS.name: {}, EVENTS.name: {}}, 1)
+        await self.log.create({INPUTS.name: {}, ORDERS.name: {}, EVENTS.name: {}}, 1)
         return self
 
-    async def say(self, body: OrderSent | CancelRequested | OrderEnded, at: int = MIDNIGHT) -> None:
+    async def say(
+        self, body: OrderSent | CancelRequested | OrderEnded, at: int = MIDNIGHT, cause: int | None = None
+    ) -> None:
         self._sequence += 1
         output = Output("TAO", self._sequence, at, body)
-        [encoded] = encode_outputs([output], Position(0, self._sequence))
+        [encoded] = encode_outputs([output], Position(0, self._sequence if cause is None else cause))
         topic = ORDERS if body.stream == "orders" else EVENTS
         async with self.log.writer() as writer:
             await writer.append(topic.name, 0, [Entry(encoded.key, encoded.value)])
 
     async def take(self, reports: Sequence[Report]) -> None:
         self.sent += reports
+
+    async def quote(self, venue: str, bid: int, ask: int, time: int = MIDNIGHT) -> None:
+        async with self.log.writer() as writer:
+            entry = Entry(b"TAO", encode_input(QuoteObserved("TAO", venue, time, d(bid), d(ask))))
+            await writer.append(INPUTS.name, 0, [entry])
 
     def filled(self, number: int) -> object:
         fills = [fill for fill in self.sent if isinstance(fill, FillReported) and fill.order_id == f"TAO-{number}-0"]
@@ -146,3 +153,50 @@ async def test_orders_whose_fills_are_assumed_are_not_its_business(book: Book) -
     await eventually(lambda: book.filled(2) == d("2.5"), "the other order is filled")
     assert book.filled(1) == 0
     await ended(task)
+
+
+def counted(*venues: str) -> tuple[CountedQuote, ...]:
+    return tuple(CountedQuote(venue, d(100), MIDNIGHT) for venue in venues)
+
+
+async def prices(book: Book, number: int) -> list[object]:
+    task = await working(book, QUICK_AT_THE_TOUCH)
+    await eventually(lambda: any(report.order_id == f"TAO-{number}-0" for report in book.sent), "it was worked")
+    await ended(task)
+    return [fill.price for fill in book.sent if isinstance(fill, FillReported)]
+
+
+QUICK_AT_THE_TOUCH = PaperSettings(latency_s=(0.0, 0.001), reject=0.0, unfilled=0.0, partial=0.0, slippage_bps=0.0)
+
+
+@pytest.mark.parametrize(("side", "price"), [("buy", 100), ("sell", 99)])
+async def test_it_fills_at_the_best_opposite_price_of_the_venues_that_counted(
+    book: Book, side: str, price: int
+) -> None:
+    await book.quote("okx", 98, 100)
+    await book.quote("bybit", 99, 101)
+    await book.quote("strange", 105, 90)
+    await book.say(order(1, side=side, basis=counted("okx", "bybit")), cause=2)
+    assert await prices(book, 1) == [d(price)]
+
+
+async def test_what_was_quoted_after_the_order_was_decided_is_not_met(book: Book) -> None:
+    await book.quote("okx", 99, 100)
+    await book.quote("okx", 90, 91)
+    await book.say(order(1, basis=counted("okx")), cause=0)
+    await book.say(order(2, basis=counted("okx")), cause=1)
+    await prices(book, 2)
+    assert [fill.price for fill in book.sent if isinstance(fill, FillReported)] == [d(100), d(91)]
+
+
+async def test_a_venue_whose_quote_is_not_in_the_log_any_more_is_met_at_its_mid(book: Book) -> None:
+    await book.quote("okx", 99, 90, time=MIDNIGHT + 1)
+    await book.say(order(1, basis=counted("okx", "bybit")), cause=0)
+    assert await prices(book, 1) == [d(100)]
+
+
+async def test_a_book_beyond_the_limit_fills_nothing(book: Book) -> None:
+    await book.quote("okx", 101, 102)
+    await book.say(order(1, basis=counted("okx")), cause=0)
+    assert await prices(book, 1) == []
+    assert book.sent == [OrderEndReported("TAO", "TAO-1-0", "expired", "paper: 102 is beyond the limit")]
