@@ -14,7 +14,7 @@ from engine.wire.codec import DecodeError, decode_input
 from engine.wire.topics import INPUTS
 
 BEFORE = 20_000
-"""Reading begins so many inputs before the first order: a quote that counted for it is hardly older."""
+"""So many inputs before an order are looked at: a quote that counted for it is hardly older."""
 
 
 @dataclass(slots=True)
@@ -24,7 +24,6 @@ class RecordedBook:
     _reader: Reader
     _ahead: deque[Record] = field(default_factory=deque)
     _quotes: dict[tuple[str, str], QuoteObserved] = field(default_factory=dict)
-    _begun: bool = False
 
     @classmethod
     @asynccontextmanager
@@ -50,15 +49,19 @@ class RecordedBook:
         return min(prices) if order.side == "buy" else max(prices)
 
     async def _advance(self, offset: int) -> None:
-        if not self._begun:
-            self._begun = True
-            self._reader.seek(max(await self._reader.begin(), offset - BEFORE))
+        """Take every quote up to `offset`, or of a long way there the last part."""
         if self._reader.position <= offset:
-            until = min(offset + 1, await self._reader.end())
-            while self._reader.position < until:
-                self._ahead.extend(await self._reader.read(READ_RECORDS, READ_WAIT_S))
-        while self._ahead and self._ahead[0].offset <= offset:
-            self._note(self._ahead.popleft())
+            start = max(self._reader.position, await self._reader.begin(), offset - BEFORE)
+            if start > self._reader.position:
+                self._ahead.clear()
+                self._reader.seek(start)
+        end = await self._reader.end()
+        while True:
+            while self._ahead and self._ahead[0].offset <= offset:
+                self._note(self._ahead.popleft())
+            if self._ahead or self._reader.position >= min(offset + 1, end):
+                return
+            self._ahead.extend(await self._reader.read(READ_RECORDS, READ_WAIT_S))
 
     def _note(self, record: Record) -> None:
         try:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from consumers import recorded_book
 from consumers.paper import PaperBroker, PaperSettings, Report, plan
 from engine.domain.events import Output
 from engine.domain.inputs import FillReported, OrderEndReported, Position, QuoteObserved
@@ -200,3 +201,14 @@ async def test_a_book_beyond_the_limit_fills_nothing(book: Book) -> None:
     await book.say(order(1, basis=counted("okx")), cause=0)
     assert await prices(book, 1) == []
     assert book.sent == [OrderEndReported("TAO", "TAO-1-0", "expired", "paper: 102 is beyond the limit")]
+
+
+async def test_of_a_long_way_to_an_order_only_the_last_part_is_read(
+    book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorded_book, "BEFORE", 3)
+    await book.quote("okx", 98, 99)
+    for _ in range(5):
+        await book.quote("bybit", 99, 101)
+    await book.say(order(1, basis=counted("okx", "bybit")), cause=5)
+    assert await prices(book, 1) == [d(100)]
