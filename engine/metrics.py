@@ -81,7 +81,8 @@ GATEWAY_AUTH_FAILURES = Counter(
 
 GATEWAY_LIMITED = Counter(
     "levtao_gateway_limited_total",
-    "Requests refused as too many, by `key` or `address` (failed keys). A desk's own: raise rate_per_s and burst.",
+    "Too many, by `key`, `address` (failed keys) or `connections` (of one address: name the proxy). A desk's own key: "
+    "raise rate_per_s and burst.",
     ("by",),
 )
 

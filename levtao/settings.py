@@ -8,7 +8,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from consumers.execution.settings import ExecutionListing
@@ -24,8 +24,20 @@ from producers.signals import WatchSettings
 
 DEFAULT_FILE = Path("levtao.toml")
 
+LARGEST_PORT = 65_535
+
 STOP_SHARE = 0.4
 """Of the session: a lane has so long to end, and as long again once it is cut off; then the group takes us for dead."""
+
+
+def _with_port(address: str) -> str:
+    if int(address.rpartition(":")[2]) > LARGEST_PORT:
+        raise ValueError(f"no port is above {LARGEST_PORT}")
+    return address
+
+
+Address = Annotated[str, Field(pattern=r"^[^\s:,]+:\d+$"), AfterValidator(_with_port)]
+"""HOST:PORT."""
 
 
 class SettingsError(ValueError):
@@ -73,7 +85,7 @@ class Settings(BaseSettings):
     """See `dead_letter_limit`."""
     view_every_s: float = Field(default=0.2, ge=0, le=60)
     """Redis is written no more often: what is committed between is written once, as it is then."""
-    metrics: str | None = Field(default=None, pattern=r"^[^\s:,]+:\d+$")
+    metrics: Address | None = None
     """HOST:PORT where Prometheus is answered; none answers nowhere."""
     kill_switch: Path | None = None
     """While this file exists `levtao execute` places nothing, cancels what is open, and rejects what comes."""

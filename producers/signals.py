@@ -18,6 +18,7 @@ from engine.domain.numbers import exact
 from producers.feed.observations import Funding, Observation, OpenInterest, Volume
 
 SOURCE = "levtao feed"
+LARGEST_CHANGE = Decimal("1E+9")
 KEPT = 4_096
 """So many values of a venue are kept at most; in a window with more the oldest are forgotten early."""
 
@@ -31,7 +32,7 @@ class WatchSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     window_s: int = Field(default=3_600, ge=1)
-    """A jump is what happened within so many seconds; the same one is told again no sooner."""
+    """A jump is what happened within so many seconds; the same one, the same way, is told again no sooner."""
     open_interest_jump: Threshold = Decimal("0.1")
     """Open interest of a venue changed by this share of what it was, either way."""
     volume_jump: Threshold = Decimal("0.5")
@@ -41,7 +42,8 @@ class WatchSettings(BaseModel):
 
 
 class _Value(NamedTuple):
-    time: Instant
+    received: Instant
+    """By our clock: a venue's may say anything."""
     value: Decimal
 
 
@@ -62,7 +64,7 @@ class Watcher:
                     return list(self._jump("open_interest", seen, seen.amount, seen.underlying))
                 case Volume():
                     return list(self._jump("volume", seen, seen.quote_volume, "in quote currency over 24 hours"))
-                case Funding():
+                case Funding(realised=False):
                     return list(self._divergence(seen))
                 case _:
                     return []
@@ -72,15 +74,15 @@ class Watcher:
     ) -> Iterator[SignalObserved]:
         """The value against the lowest and the highest of the window, whichever lies further away."""
         series = self._series.setdefault((kind, seen.underlying, seen.venue), deque(maxlen=KEPT))
-        while series and series[0].time <= seen.time - self._window:
+        while series and series[0].received <= seen.received - self._window:
             series.popleft()
         ends = {edge((each.value for each in series), default=value) for edge in (min, max)}
-        series.append(_Value(seen.time, value))
-        change = max((value / end - 1 for end in ends if end), key=abs, default=Decimal(0))
-        threshold = self.settings.open_interest_jump if kind == "open_interest" else self.settings.volume_jump
-        if abs(change) < threshold or self._is_told((kind, seen.underlying, seen.venue), seen.time):
-            return
+        series.append(_Value(seen.received, value))
+        change = min(max((value / end - 1 for end in ends if end), key=abs, default=Decimal(0)), LARGEST_CHANGE)
         way = "up" if change > 0 else "down"
+        threshold = self.settings.open_interest_jump if kind == "open_interest" else self.settings.volume_jump
+        if abs(change) < threshold or self._is_told((kind, seen.underlying, f"{seen.venue} {way}"), seen.received):
+            return
         minutes = self.settings.window_s // 60
         text = (
             f"{seen.venue}: {kind.replace('_', ' ')} {way} {abs(change):.1%} within {minutes} min, to {value:f} {unit}"
@@ -90,15 +92,15 @@ class Watcher:
     def _divergence(self, seen: Funding) -> Iterator[SignalObserved]:
         """The venue whose rate lies furthest from this one, of those heard of within the window."""
         rates = self._rates.setdefault(seen.underlying, {})
-        rates[seen.venue] = _Value(seen.time, seen.rate * 8 / seen.interval_h)
-        fresh = {venue: rate.value for venue, rate in rates.items() if rate.time > seen.time - self._window}
+        rates[seen.venue] = _Value(seen.received, seen.rate * 8 / seen.interval_h)
+        fresh = {venue: rate.value for venue, rate in rates.items() if rate.received > seen.received - self._window}
         mine = fresh[seen.venue]
         other = max(fresh, key=lambda venue: (abs(fresh[venue] - mine), venue))
         apart = mine - fresh[other]
         pair = "/".join(sorted((seen.venue, other)))
         if abs(apart) < self.settings.funding_divergence:
             return
-        if self._is_told(("funding_divergence", seen.underlying, pair), seen.time):
+        if self._is_told(("funding_divergence", seen.underlying, pair), seen.received):
             return
         text = f"funding over 8 hours: {seen.venue} {mine:.4%}, {other} {fresh[other]:.4%}"
         yield SignalObserved(seen.underlying, "funding_divergence", SOURCE, text, _ratio(apart))

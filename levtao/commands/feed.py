@@ -1,11 +1,13 @@
 """`levtao feed`: what exchanges say into the log."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
 from engine import metrics
-from engine.domain.commands import SetUnderlyingTerms
+from engine.domain.commands import SetTokenTerms, SetUnderlyingTerms
+from engine.domain.terms import UnderlyingTerms
 from engine.log.port import Writer
 from levtao.commands.serve import keep_writing
 from levtao.problems import stop
@@ -48,6 +50,7 @@ def markets_of(settings: Settings) -> dict[str, list[Market]]:
     if not settings.feeds:
         raise SettingsError("feeds: the settings name none")
     listed = {each.underlying: each.terms for each in settings.commands() if isinstance(each, SetUnderlyingTerms)}
+    _refuse_funding_paid_twice(settings, listed)
     markets: dict[str, list[Market]] = {}
     for venue, fed in settings.feeds.items():
         for underlying in fed.symbols:
@@ -67,6 +70,23 @@ def markets_of(settings: Settings) -> dict[str, list[Market]]:
             ),
         ]
     return markets
+
+
+def _refuse_funding_paid_twice(settings: Settings, listed: Mapping[str, UnderlyingTerms]) -> None:
+    """Raise SettingsError where each of several venues' funding would be booked on the whole of an assumed hedge."""
+    assumed = {
+        each.underlying
+        for each in settings.commands()
+        if isinstance(each, SetTokenTerms) and each.terms.fills == "assumed"
+    }
+    polled = [fed for fed in settings.feeds.values() if fed.kind == "swap" and fed.poll_s]
+    venues = Counter(underlying for fed in polled for underlying in fed.symbols)
+    for underlying in sorted(assumed):
+        if venues[underlying] > 1 and not listed[underlying].funding_weights:
+            raise SettingsError(
+                f"underlyings.{underlying}.funding_weights: {venues[underlying]} perpetuals are fed, and tokens with "
+                "assumed fills would pay the funding of each in full; give each venue its share"
+            )
 
 
 async def _feed(settings: Settings, markets: Mapping[str, list[Market]], record: Path | None) -> None:

@@ -21,7 +21,7 @@ from levtao.problems import EXIT_DIFFERS, EXIT_STOPPED, stop
 from levtao.service import kafka_log, provisioned, run, settings_of
 from levtao.settings import Settings
 from producers.gateway.once import Once, Written
-from producers.gateway.operations import OPERATIONS, Author, Body, Operation, Role, body_schema, to_input
+from producers.gateway.operations import OPERATIONS, Author, Body, Operation, Role, body_schema, read_json, to_input
 from producers.gateway.outcome import Outcome, find_outcome
 from producers.gateway.refusals import RefusedError
 from producers.gateway.words import is_text, kind_of
@@ -118,9 +118,9 @@ def _value(name: str, field: dict[str, Any], written: str) -> Any:
     if is_text(field) or "enum" in field:
         return written
     try:
-        return json.loads(written)
-    except ValueError:
-        stop(f"--{name.replace('_', '-')}: {written!r} is no JSON ({kind_of(field)})")
+        return read_json(written)
+    except RefusedError:
+        stop(f"--{name.replace('_', '-')}: {written[:60]!r} is no JSON ({kind_of(field)})")
 
 
 def _ask(operation: Operation, body: Body, asked: Asked) -> None:

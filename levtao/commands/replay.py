@@ -15,7 +15,7 @@ from levtao.progress import progress
 from levtao.service import kafka_log, provisioned, run
 from levtao.settings import Settings, SettingsError
 from producers.feed.messages import holds_messages
-from producers.feed.settings import FeedError
+from producers.feed.settings import FeedError, refuse_symbol
 from producers.inputs import InputWriter
 from producers.prices import FILE_VENUE, PriceFile, PriceFileError
 from producers.replay import Replay, send_paced
@@ -50,6 +50,8 @@ def replay(
         kinds = {holds_messages(path) for path in files}
         if kinds == {True}:
             _recordings(settings, files, how, speed, start, end)
+        elif how.exchanges or how.symbols:
+            stop("--exchange and --symbol are for recordings: these are files of prices, or not all hold messages")
         elif len(files) == 1:
             venue = _of(how.venues, files, "venue") or [FILE_VENUE]
             _prices(settings, files[0], Replay(underlying=how.underlying, venue=venue[0], speed=speed), start, end)
@@ -100,6 +102,8 @@ def _recordings(
         else Source(path, exchange, "spot", symbol, venue)
         for path, exchange, kind, symbol, venue in zip(files, exchanges, kinds, symbols, venues, strict=True)
     ]
+    for source in sources:
+        refuse_symbol(source.symbol, source.kind)
     _refuse_unheard(settings, how.underlying, set(venues))
     captures = Captures(how.underlying, sources)
     run(_send_recordings(settings, captures, captures.survey(), speed, start, end))
@@ -128,6 +132,10 @@ async def _send_recordings(
             sent = await send_paced(quotes, speed, InputWriter(writer, settings.partition_of), show)
     dropped = ", ".join(f"{count} {reason}" for reason, count in sorted(captures.dropped.items())) or "nothing"
     typer.echo(f"{sent} quotes of {captures.underlying} from {total} messages sent; dropped: {dropped}")
+    silent = [source for source in captures.sources if not captures.quoted[source.venue]]
+    if silent:
+        found = "; ".join(f"{path}: {symbol} of {exchange}, {kind}" for path, exchange, kind, symbol, _ in silent)
+        stop(f"no quote in {found}: is that what it holds?")
 
 
 def _between(quotes: Iterator[QuoteObserved], start: Instant | None, end: Instant | None) -> Iterator[QuoteObserved]:

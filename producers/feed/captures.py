@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from engine.domain.inputs import QuoteObserved
-from engine.domain.instants import Instant
+from engine.domain.instants import SECOND, Instant
 from producers.feed.exchange import Line, offline
 from producers.feed.messages import Message, messages
 from producers.feed.observations import Quote
 from producers.feed.quotes import Changed, Market, QuoteReader, Tap
 from producers.feed.settings import FeedError, Kind
+
+FURTHEST = 3_600 * SECOND
+"""A message's time further from the collector's says nothing of its clock: it is in another unit, or made up."""
 
 
 class Source(NamedTuple):
@@ -48,7 +51,7 @@ class Captures:
     """Files of one underlying, merged by local time; by the exchanges' time where they have no local one.
 
     The collector's clock may be off. What a venue does not date is dated by that clock, put right by how far it was
-    from the exchanges' times: by the least delay any message had. Call `survey` first.
+    from the exchanges' times: by the least delay any message had, of those within an hour. Call `survey` first.
     """
 
     underlying: str
@@ -57,6 +60,8 @@ class Captures:
     """Messages so far."""
     dropped: Counter[str] = field(default_factory=Counter)
     """Messages, and best bids and asks, that became no quote, by reason."""
+    quoted: Counter[str] = field(default_factory=Counter)
+    """Quotes so far, by venue."""
     offset: Instant = 0
     """From the collector's clock to the exchanges'."""
     _local: bool = True
@@ -71,7 +76,7 @@ class Captures:
             count += 1
             local.add(message.local is not None)
             time = message.event_time()
-            if time is not None and message.local is not None:
+            if time is not None and message.local is not None and abs(time - message.local) <= FURTHEST:
                 delay = time - message.local
                 offset = delay if offset is None else max(offset, delay)
         if len(local) > 1:
@@ -86,15 +91,20 @@ class Captures:
         for venue, changed, local in found if self._local else sorted(found, key=_exchange_time):
             quote = venue.reader.read(changed, None if local is None else local + self.offset)
             if isinstance(quote, Quote):
+                self.quoted[quote.venue] += 1
                 yield QuoteObserved(quote.underlying, quote.venue, quote.time, quote.bid, quote.ask)
             else:
                 self.dropped[quote] += 1
 
     def _found(self, venues: dict[str, _Venue]) -> Iterator[_Found]:
         """What ccxt makes of the messages."""
+        begun: set[Source] = set()
         for source, message in self._merged():
             self.read += 1
             venue = venues[source.venue]
+            if source not in begun:
+                begun.add(source)
+                venue.reader.begin()
             try:
                 tickers = venue.tap.take(venue.line, message.body)
             except Exception:  # noqa: BLE001 - as live: whatever ccxt makes of whatever was sent
@@ -112,7 +122,7 @@ class Captures:
             if source.venue not in venues:
                 exchange, line = offline(source.exchange, source.kind, source.symbol)
                 tap = Tap(exchange, [Market(source.symbol, self.underlying)])
-                venues[source.venue] = _Venue(line, tap, QuoteReader(source.venue, live=False))
+                venues[source.venue] = _Venue(line, tap, QuoteReader(source.venue))
         return venues
 
     def _merged(self) -> Iterator[tuple[Source, Message]]:

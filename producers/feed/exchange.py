@@ -10,16 +10,25 @@ from importlib.util import find_spec
 from typing import Any, TypeVar
 
 import ccxt.pro
-from ccxt import BadResponse, BaseError, DDoSProtection, NetworkError, NotSupported, RequestTimeout
+from ccxt import (
+    BadResponse,
+    BadSymbol,
+    BaseError,
+    DDoSProtection,
+    NetworkError,
+    RateLimitExceeded,
+    RequestTimeout,
+)
 
 from producers.feed.settings import FeedError, FeedSettings, Kind
 
 __all__ = [
+    "BadSymbol",
     "BaseError",
     "DDoSProtection",
     "Line",
     "NetworkError",
-    "NotSupported",
+    "RateLimitExceeded",
     "asked",
     "offline",
     "open_exchange",
@@ -92,7 +101,7 @@ async def asked(question: Awaitable[_Answer], deadline_s: float | None = None) -
         raise BadResponse(repr(error)) from error
 
 
-def skip_unreadable(exchange: Any, note: Callable[[], None]) -> None:
+def skip_unreadable(exchange: Any, note: Callable[[Exception], None]) -> None:
     """Have frames that ccxt cannot handle noted and skipped: it would stop listening without a word."""
     make = exchange.client
 
@@ -105,11 +114,11 @@ def skip_unreadable(exchange: Any, note: Callable[[], None]) -> None:
     exchange.client = client
 
 
-def _handle(handle: Callable[[Any], None], note: Callable[[], None], frame: Any) -> None:
+def _handle(handle: Callable[[Any], None], note: Callable[[Exception], None], frame: Any) -> None:
     try:
         handle(frame)
-    except Exception:  # noqa: BLE001 - whatever a venue may send, and whatever ccxt makes of it
-        note()
+    except Exception as error:  # noqa: BLE001 - whatever a venue may send, and whatever ccxt makes of it
+        note(error)
 
 
 class Line:

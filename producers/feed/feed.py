@@ -48,12 +48,13 @@ class Feed:
         }
 
     async def run(self) -> None:
-        """Observe until cancelled. Raises FeedError (in a group)."""
-        async with asyncio.TaskGroup() as tasks:
-            for venue in self.venues:
-                tasks.create_task(venue.run())
+        """Observe until cancelled. The recorder ends last: what comes while venues are closed is recorded too."""
+        async with asyncio.TaskGroup() as recording:
             if self.recorder is not None:
-                tasks.create_task(self.recorder.run())
+                recording.create_task(self.recorder.run())
+            async with asyncio.TaskGroup() as observing:
+                for venue in self.venues:
+                    observing.create_task(venue.run())
 
     def observe(self, seen: Observation) -> None:
         """Make inputs of what a venue observed. The rate bound is of each market; signals and funding are not bound."""

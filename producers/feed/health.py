@@ -13,6 +13,8 @@ State = Literal["connecting", "up", "silent", "down"]
 Cause = Literal["closed", "silent", "rate_limited", "failed"]
 """Why a connection was given up."""
 
+STEADY_S = 30.0
+
 _log = structlog.get_logger("levtao")
 
 
@@ -23,7 +25,9 @@ class Health:
     venue: str
     state: State = "connecting"
     _began: float = field(default_factory=monotonic)
+    _since: float = field(default_factory=monotonic)
     _last: dict[str, float] = field(default_factory=dict)
+    _lacking: list[str] = field(default_factory=list)
 
     def watch(self, market: str) -> None:
         """Show the age of a market's last quote; before the first it is that of the feed."""
@@ -33,6 +37,16 @@ class Health:
     def age_s(self, market: str) -> float:
         """Seconds since the market's last sound quote."""
         return monotonic() - self._last.get(market, self._began)
+
+    def is_steady(self) -> bool:
+        """Whether it has been up for so long that its last trouble is over."""
+        return self.state == "up" and monotonic() - self._since >= STEADY_S
+
+    def lacks(self, symbols: list[str]) -> None:
+        """The venue has no such markets; its others go on."""
+        if symbols != self._lacking and symbols:
+            _log.warning("feed_unknown_symbols", venue=self.venue, symbols=symbols)
+        self._lacking = symbols
 
     def quoted(self, market: str) -> None:
         """A sound quote came."""
@@ -51,7 +65,7 @@ class Health:
     def _change(self, state: State, **why: object) -> None:
         if state == self.state:
             return
-        before, self.state = self.state, state
+        before, self.state, self._since = self.state, state, monotonic()
         FEED_STATE.labels(self.venue).state(state)
         say = _log.info if state == "up" else _log.warning
         say("feed", venue=self.venue, state=state, before=before, **why)

@@ -16,7 +16,7 @@ from producers.feed.settings import FeedError
 from producers.prices import UNREADABLE, opened
 
 NANOSECONDS_PER_US = 1_000
-_CAPTURED = re.compile(r"([0-9]{16,19})\s+([\[{].*)")
+_CAPTURED = re.compile(r"([0-9]{19})\s+([\[{].*)")
 
 
 class Message(NamedTuple):
@@ -44,6 +44,8 @@ def holds_messages(path: Path) -> bool:
 def messages(path: Path, note: Callable[[], None]) -> Iterator[Message]:
     """The messages of a file in order. `note` hears of a line that is none, as where a collector died.
 
+    A gzipped capture that is cut off is read as far as it goes, and noted likewise.
+
     Raises FeedError, OSError.
     """
     with opened(path) as lines:
@@ -53,8 +55,11 @@ def messages(path: Path, note: Callable[[], None]) -> Iterator[Message]:
                 yield from _collected(path, first + lines.read())
                 return
             yield from _captured(first, note)
-            for line in lines:
-                yield from _captured(line, note)
+            try:
+                for line in lines:
+                    yield from _captured(line, note)
+            except EOFError:
+                note()
         except UNREADABLE as error:
             raise FeedError(f"{path}: {error}") from None
 

@@ -43,7 +43,7 @@ class Funding:
     funding_time: Instant
     realised: bool
     interval_h: int = 8
-    """Hours from one funding to the next, as the venue says."""
+    """Hours from one funding to the next, of a rate that is not realised."""
 
 
 @dataclass(frozen=True, slots=True)

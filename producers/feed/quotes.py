@@ -63,7 +63,7 @@ class Tap:
             ticker = self._ticker(market.symbol)
             if ticker is not None and ticker is not self._seen.get(market.symbol):
                 self._seen[market.symbol] = ticker
-                changed.append(Changed(market, ticker, _number(message)))
+                changed.append(Changed(market, ticker, _update(message)))
         return changed
 
     def _ticker(self, symbol: str) -> Any:
@@ -85,10 +85,9 @@ class _Last(NamedTuple):
 
 @dataclass(slots=True)
 class QuoteReader:
-    """Turns the tickers of a venue into quotes, in their order. With `live`, a venue's clock is held against ours."""
+    """Turns the tickers of a venue into quotes, in their order. A venue's clock is held against the receiver's."""
 
     venue: str
-    live: bool
     _last: dict[str, _Last] = field(default_factory=dict)
 
     def begin(self) -> None:
@@ -102,11 +101,11 @@ class QuoteReader:
         for price in prices:
             if not isinstance(price, Decimal):
                 return price
-        dated = ticker["timestamp"] is not None
-        time = int(ticker["timestamp"]) * MILLISECOND if dated else received
+        said = _time(ticker)
+        dated, time = said is not None, received if said is None else said
         if time is None:
             return "undated"
-        if self.live and received is not None:
+        if received is not None:
             time = min(time, received + AHEAD)
         bid, ask = (price for price in prices if isinstance(price, Decimal))
         quote = Quote(
@@ -139,14 +138,20 @@ class QuoteReader:
 
 def is_ahead(ticker: Any, received: Instant) -> bool:
     """Whether the venue dates it further in the future than its clock may be off."""
-    return ticker["timestamp"] is not None and int(ticker["timestamp"]) * MILLISECOND > received + AHEAD
+    return (_time(ticker) or 0) > received + AHEAD
+
+
+def _time(ticker: Any) -> Instant | None:
+    """The venue's time, of a ticker that has one; what lies before 1970 is none."""
+    time_ms = None if ticker["timestamp"] is None else int(ticker["timestamp"])
+    return time_ms * MILLISECOND if time_ms is not None and time_ms >= 0 else None
 
 
 def _price(text: str | None) -> Decimal | Reason:
     """A price as it was written. ccxt leaves none where the venue says 0."""
     if text is None:
         return "no_price"
-    price = _decimal(text)
+    price = decimal(text)
     if price is None:
         return "not_a_number"
     if price <= ZERO:
@@ -161,11 +166,12 @@ def _price(text: str | None) -> Decimal | Reason:
 
 def _size(text: str | None) -> Decimal:
     """A size as it was written, 0 where there is none that makes sense."""
-    size = None if text is None else _decimal(text)
+    size = None if text is None else decimal(text)
     return size if size is not None and ZERO <= size < LARGEST else ZERO
 
 
-def _decimal(text: str) -> Decimal | None:
+def decimal(text: str) -> Decimal | None:
+    """A finite number as it was written, if it is one."""
     try:
         number = Decimal(text)
     except InvalidOperation:
@@ -184,6 +190,6 @@ def whole(message: Any, *names: str) -> int | None:
     return None
 
 
-def _number(message: Any) -> int | None:
+def _update(message: Any) -> int | None:
     """The venue's own number of an update: `u` of Binance, Bybit and Gate, `seqId` of OKX."""
     return whole(message, "u", "seqId")

@@ -1,5 +1,6 @@
 """What is fed from where: the tables `[feeds.NAME]` of the settings."""
 
+import re
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -7,12 +8,19 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from engine.domain.fields import Name
 
 Kind = Literal["spot", "swap"]
-Symbol = Annotated[str, Field(pattern=r"^[A-Z0-9]+/[A-Z0-9]+(:[A-Z0-9]+)?$")]
+_SYMBOL = r"^[A-Z0-9]+/[A-Z0-9]+(:[A-Z0-9]+)?$"
+Symbol = Annotated[str, Field(pattern=_SYMBOL)]
 """A market as ccxt names it: TAO/USDT is spot, TAO/USDT:USDT a linear perpetual."""
 
 
 class FeedError(ValueError):
     """What cannot be fed, in one line."""
+
+
+def refuse_symbol(symbol: str, kind: Kind) -> None:
+    """Raise FeedError unless it names a market of that kind as ccxt does."""
+    if re.match(_SYMBOL, symbol) is None or (":" in symbol) != (kind == "swap"):
+        raise FeedError(f"{symbol} is no {kind} market: TAO/USDT is spot, TAO/USDT:USDT a perpetual")
 
 
 class FeedSettings(BaseModel):
@@ -43,6 +51,5 @@ class FeedSettings(BaseModel):
         if len(set(listed)) < len(listed):
             raise ValueError("symbols: a market may be named once")
         for symbol in listed:
-            if (":" in symbol) != (self.kind == "swap"):
-                raise ValueError(f"{symbol} is no {self.kind} market")
+            refuse_symbol(symbol, self.kind)
         return self

@@ -6,17 +6,18 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from random import uniform
 from time import time_ns
 from typing import Any, NamedTuple
 
 from engine.domain.instants import SECOND, Instant
 from engine.metrics import FEED_DELAY_SECONDS, FEED_DROPPED, FEED_MESSAGES, FEED_ODD, FEED_QUOTES
+from producers.feed.backoff import Backoff
 from producers.feed.exchange import (
+    BadSymbol,
     BaseError,
     DDoSProtection,
     NetworkError,
-    NotSupported,
+    RateLimitExceeded,
     asked,
     open_exchange,
     skip_unreadable,
@@ -26,12 +27,11 @@ from producers.feed.observations import Observation, Quote
 from producers.feed.polls import Polls
 from producers.feed.quotes import Changed, Market, QuoteReader, Tap, is_ahead
 from producers.feed.record import Recorder
-from producers.feed.settings import FeedError, FeedSettings
+from producers.feed.settings import FeedSettings
 
 LOAD_S = 30.0
 """Loading the markets may take so long."""
 CLOSE_S = 3.0
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
 ARRIVALS = 4_096
 """So many tickers wait to be read; in a longer burst the oldest go."""
 LATE = 2 * SECOND
@@ -70,40 +70,42 @@ class VenueFeed:
     _arrived: asyncio.Event = field(default_factory=asyncio.Event)
     _known: Any = None
     """The last instance that had its markets loaded; the next takes them over."""
+    _unreadable: Exception | None = None
+    """What the last frame came to that could not be read, of this connection."""
 
     def __post_init__(self) -> None:
         """Nothing is known of the venue yet."""
         self.health = Health(self.venue)
-        self._reader = QuoteReader(self.venue, live=True)
+        self._reader = QuoteReader(self.venue)
         self._polls = Polls(self.venue, self.settings.poll_s, self.markets, self.observe)
         self._arrivals = deque(maxlen=ARRIVALS)
         for market in self.markets:
             self.health.watch(market.name)
 
     async def run(self) -> None:
-        """Connect again and again. Raises FeedError where ccxt cannot do what is asked."""
-        pauses = _pauses()
+        """Connect again and again."""
+        backoff = Backoff()
         while True:
             problem: Exception = SilentError("ended")
             try:
                 await self._session()
             except* (BaseError, SilentError) as group:
                 problem = _first(group)
-            if isinstance(problem, NotSupported):
-                raise FeedError(f"feeds.{self.venue}: {problem}")
             if not isinstance(problem, NetworkError | SilentError):
                 self._known = None
-            if self.health.state == "up":
-                pauses = _pauses()
-            self.health.lost(_cause(problem), str(problem)[:LONGEST_REASON])
-            await asyncio.sleep(next(pauses))
+            if self.health.is_steady():
+                backoff.reset()
+            cause = _cause(problem)
+            self.health.lost(cause, str(problem)[:LONGEST_REASON])
+            await asyncio.sleep(backoff.pause_s(limited=cause == "rate_limited"))
 
     async def _session(self) -> None:
         """Observe by one instance until something is wrong."""
         exchange = self.connect(self.settings)
         tap = Tap(exchange, self.markets)
         exchange.handle_message = partial(self._take, tap)
-        skip_unreadable(exchange, FEED_DROPPED.labels(self.venue, "unreadable").inc)
+        skip_unreadable(exchange, self._skip)
+        self._unreadable = None
         self._reader.begin()
         self._arrivals.clear()
         try:
@@ -112,17 +114,26 @@ class VenueFeed:
             else:
                 exchange.set_markets_from_exchange(self._known)
             self._known = exchange
+            symbols = self._listed(exchange)
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._watch(exchange))
+                tasks.create_task(self._watch(exchange, symbols))
                 tasks.create_task(self._read())
                 tasks.create_task(self._polls.run(exchange))
         finally:
             with suppress(BaseError):
                 await asked(exchange.close(), CLOSE_S)
 
-    async def _watch(self, exchange: Any) -> None:
-        """Keep ccxt subscribed. What it returns is passed over: `_take` has seen more."""
+    def _listed(self, exchange: Any) -> list[str]:
+        """The symbols the venue has. Raises BadSymbol where it has none."""
         symbols = [market.symbol for market in self.markets]
+        unknown = [symbol for symbol in symbols if symbol not in exchange.markets]
+        if len(unknown) == len(symbols):
+            raise BadSymbol(f"{self.settings.exchange} has no {', '.join(unknown)}")
+        self.health.lacks(unknown)
+        return [symbol for symbol in symbols if symbol not in unknown]
+
+    async def _watch(self, exchange: Any, symbols: list[str]) -> None:
+        """Keep ccxt subscribed. What it returns is passed over: `_take` has seen more."""
         while True:
             await asked(exchange.watch_bids_asks(symbols))
 
@@ -138,6 +149,11 @@ class VenueFeed:
             self._arrivals.append(Arrival(changed, now_ns // NANOSECONDS_PER_US))
             self._arrived.set()
 
+    def _skip(self, problem: Exception) -> None:
+        """Count a frame that could not be read, and keep why."""
+        FEED_DROPPED.labels(self.venue, "unreadable").inc()
+        self._unreadable = problem
+
     async def _read(self) -> None:
         """Read tickers as they come. Raises SilentError when none is sound for too long."""
         silent_s, loop = self.settings.silent_s, asyncio.get_running_loop()
@@ -150,7 +166,8 @@ class VenueFeed:
                         if self._is_sound(self._arrivals.popleft()):
                             deadline.reschedule(loop.time() + silent_s)
         except TimeoutError:
-            raise SilentError(f"no sound quote for {silent_s} s") from None
+            why = "" if self._unreadable is None else f"; the last unreadable frame: {self._unreadable!r}"
+            raise SilentError(f"no sound quote for {silent_s} s{why}") from None
 
     def _is_sound(self, arrival: Arrival) -> bool:
         """Whether it is a new quote; then it is observed."""
@@ -180,7 +197,7 @@ def _cause(problem: Exception) -> Cause:
     match problem:
         case SilentError():
             return "silent"
-        case DDoSProtection():
+        case DDoSProtection() | RateLimitExceeded():
             return "rate_limited"
         case NetworkError():
             return "closed"
@@ -193,11 +210,3 @@ def _first(group: BaseExceptionGroup[Exception]) -> Exception:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error if isinstance(error, Exception) else SilentError(repr(error))
-
-
-def _pauses() -> Iterator[float]:
-    """Seconds to wait before each next try: about doubling, with jitter, bounded."""
-    pause_s = FIRST_PAUSE_S
-    while True:
-        yield uniform(pause_s / 2, pause_s)  # noqa: S311 - so that many do not come back at once
-        pause_s = min(2 * pause_s, LONGEST_PAUSE_S)

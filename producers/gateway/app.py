@@ -8,12 +8,13 @@ from re import fullmatch
 from typing import Any
 
 import structlog
-from pydantic_core import from_json
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from engine import metrics
 from engine.log.port import Log, LogError
@@ -21,8 +22,8 @@ from engine.wire.codec import MAX_INPUT_BYTES
 from producers.gateway.access import Access, permit, permit_underlying
 from producers.gateway.keys import Caller
 from producers.gateway.once import Once, Written
-from producers.gateway.openapi import REQUEST_ID_PATTERN, document
-from producers.gateway.operations import OPERATIONS, OWN_IDS, Operation, to_input
+from producers.gateway.openapi import KEY_PATTERN, document
+from producers.gateway.operations import OPERATIONS, OWN_IDS, Operation, read_json, to_input
 from producers.gateway.outcome import find_outcome
 from producers.gateway.page import page
 from producers.gateway.refusals import RefusedError
@@ -30,24 +31,25 @@ from producers.gateway.refusals import RefusedError
 MAX_BODY_BYTES = MAX_INPUT_BYTES
 BODY_DEADLINE_S = 10.0
 OUTCOME_DEADLINE_S = 15.0
+ONLY_ONCE = (b"authorization", b"idempotency-key", b"content-type")
 PAGE_HEADERS = {"content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"}
 HEADERS = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 
 _log = structlog.get_logger("levtao.gateway")
 
 Work = Callable[[Request, Caller], Awaitable[Response]]
-Ready = Callable[[], Awaitable[list[str]]]
+Missing = Callable[[], Awaitable[list[str]]]
 
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """Answers requests. `partitions` says where each underlying lives; `ready` what is missing, if anything."""
+    """Answers requests. `partitions` says where each underlying lives; `missing` what it cannot do without."""
 
     access: Access
     once: Once
     log: Log
     partitions: Mapping[str, int]
-    ready: Ready
+    missing: Missing
     body_deadline_s: float = BODY_DEADLINE_S
 
     def app(self) -> Starlette:
@@ -70,7 +72,11 @@ class Gateway:
             Route("/readyz", self._ready),
             Route("/", home),
         ]
-        return Starlette(routes=routes, exception_handlers={HTTPException: _no_route})
+        made = Starlette(
+            routes=routes, middleware=[Middleware(_Unambiguous)], exception_handlers={HTTPException: _no_route}
+        )
+        made.router.redirect_slashes = False
+        return made
 
     def _answered(self, route: str, work: Work) -> Callable[[Request], Awaitable[Response]]:
         """`work` for whoever has a key, its refusals as answers, and all of it counted."""
@@ -94,7 +100,7 @@ class Gateway:
     def _written(self, operation: Operation) -> Work:
         async def write(request: Request, caller: Caller) -> Response:
             permit(caller, operation)
-            request_id = _request_id(request.headers.get("idempotency-key", ""))
+            request_id = request.headers.get("idempotency-key", "")
             body = await self._body(request)
             given = to_input(operation, body, caller.author, self.partitions)
             permit_underlying(caller, given.underlying)
@@ -119,10 +125,7 @@ class Gateway:
             raise RefusedError("slow_body", f"the body was not there within {self.body_deadline_s:g} s") from None
         except ClientDisconnect:
             raise RefusedError("slow_body", "the client went away") from None
-        try:
-            body = from_json(bytes(received), allow_inf_nan=False)
-        except ValueError as error:
-            raise RefusedError("not_json", str(error)) from None
+        body = read_json(bytes(received))
         if not isinstance(body, dict):
             raise RefusedError("not_json", "the body is no JSON object")
         return body
@@ -134,13 +137,17 @@ class Gateway:
         return JSONResponse(whose | {"underlyings": key.underlyings, "operations": opened}, headers=HEADERS)
 
     async def _outcome(self, request: Request, caller: Caller) -> Response:
-        request_id = _request_id(request.path_params["request_id"])
+        request_id = request.path_params["request_id"]
         who = request.query_params.get("key", caller.name)
+        if not fullmatch(KEY_PATTERN, who):
+            raise RefusedError("request_id", f"key: an id of the form {KEY_PATTERN}")
         if who != caller.name and caller.key.role == "participant":
             raise RefusedError("not_allowed", "a participant's key shows its own requests only")
-        position = await self.once.known(who, request_id)
-        if position is None:
+        known = await self.once.known(who, request_id)
+        if known is None:
             raise RefusedError("unknown_request", f"no request {request_id} of {who} within the last day")
+        permit_underlying(caller, known.underlying)
+        position = known.position
         try:
             async with asyncio.timeout(OUTCOME_DEADLINE_S):
                 found = await find_outcome(self.log, position, wait_s=0)
@@ -152,17 +159,27 @@ class Gateway:
         return JSONResponse(place | told | {"events": events}, headers=HEADERS)
 
     async def _ready(self, _: Request) -> Response:
-        missing = await self.ready()
+        missing = await self.missing()
         return JSONResponse({"ready": not missing, "missing": missing}, 503 if missing else 200, HEADERS)
 
 
 _ALL = tuple(OPERATIONS.values())
 
 
-def _request_id(given: str) -> str:
-    if not fullmatch(REQUEST_ID_PATTERN, given):
-        raise RefusedError("request_id", f"Idempotency-Key: an id of the form {REQUEST_ID_PATTERN}")
-    return given
+class _Unambiguous:
+    """Lets requests through whose head can be read in one way: a proxy may have read it in another."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        names = [name for name, _ in scope["headers"]]
+        lengths = names.count(b"content-length") + names.count(b"transfer-encoding")
+        if lengths <= 1 and all(names.count(name) <= 1 for name in ONLY_ONCE):
+            return await self.app(scope, receive, send)
+        refused = RefusedError("ambiguous_head", "two lengths, or a header twice that is read once")
+        metrics.GATEWAY_REQUESTS.labels("any", "none", refused.reason).inc()
+        return await _refusal(refused)(scope, receive, send)
 
 
 def _seen(events: Sequence[dict[str, Any]], caller: Caller) -> list[dict[str, Any]]:
@@ -196,16 +213,17 @@ def _refusal(refused: RefusedError) -> Response:
         headers["retry-after"] = str(refused.retry_after_s)
     if refused.reason == "not_authenticated":
         headers["www-authenticate"] = "Bearer"
-    if refused.reason in ("slow_body", "too_large"):
+    if refused.reason in ("slow_body", "too_large", "ambiguous_head"):
         headers["connection"] = "close"
     return JSONResponse({"reason": refused.reason, "detail": refused.detail}, refused.status, headers)
 
 
 async def _no_route(_: Request, error: Exception) -> Response:
-    missing = isinstance(error, HTTPException) and error.status_code == HTTPStatus.NOT_FOUND
-    if missing:
-        return _refusal(RefusedError("unknown_route", "there is nothing here; / tells what there is"))
-    return _refusal(RefusedError("wrong_method", "not with this method; / tells with which"))
+    if isinstance(error, HTTPException) and error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        refusal = _refusal(RefusedError("wrong_method", "not with this method; / tells with which"))
+        refusal.headers.update(error.headers or {})
+        return refusal
+    return _refusal(RefusedError("unknown_route", "there is nothing here; / tells what there is"))
 
 
 async def _live(_: Request) -> Response:

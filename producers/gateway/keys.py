@@ -1,18 +1,17 @@
 """API keys: whose they are, what they open, and whether one that was presented is one of them.
 
-A key is `<id>.<secret>`. The file keeps a salted scrypt hash of each secret, never the secret. What was found right
-once is remembered by its SHA-256, so the slow hash is computed once a key and for every wrong one.
+A key is `<id>.<secret>`. The file keeps a salted SHA-256 of each secret, never the secret. A slow hash would protect
+secrets people think of; these are 32 random bytes, which nobody guesses at any speed.
 """
 
-import asyncio
 import hashlib
 import hmac
 import re
 import stat
 import tomllib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_bytes, token_urlsafe
 from typing import Annotated, Self
@@ -23,10 +22,10 @@ from engine.domain.fields import Name
 from producers.gateway.operations import OPERATIONS, Author, Operation, Role
 
 SALT_BYTES = 16
-AT_ONCE = 2
-"""Slow hashes computed side by side: each takes 16 MiB and a core."""
-FORBIDDEN_MODE = stat.S_IWGRP | stat.S_IXGRP | stat.S_IRWXO
-PATTERN = r"^scrypt-16384-8-1:[A-Za-z0-9_-]{22}==:[A-Za-z0-9_-]{43}=$"
+FORBIDDEN_MODE = stat.S_IRWXG | stat.S_IRWXO
+PATTERN = r"^sha256:[A-Za-z0-9_-]{22}==:[A-Za-z0-9_-]{43}=$"
+ID_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}"
+"""Shorter than a secret: an id can be shown."""
 
 
 class KeysError(Exception):
@@ -48,9 +47,8 @@ class Key(BaseModel):
     def _is_whole(self) -> Self:
         if (self.role == "participant") is not (self.participant is not None):
             raise ValueError("a participant's key names the participant, no other does")
-        unknown = [name for name in self.operations if (self.role, name) not in OPERATIONS]
-        if unknown:
-            raise ValueError(f"operations: {unknown[0]} is nothing a {self.role} may ask for")
+        if any((self.role, name) not in OPERATIONS for name in self.operations):
+            raise ValueError(f"operations: one is nothing that role {self.role} may ask for")
         return self
 
     def opens(self, operation: Operation) -> bool:
@@ -78,9 +76,9 @@ class Caller:
 
 
 def hashed(secret: str, salt: bytes) -> str:
-    """The hash of a secret as the file keeps it. Takes a twentieth of a second."""
-    found = hashlib.scrypt(secret.encode(), salt=salt, n=16384, r=8, p=1, maxmem=64 << 20, dklen=32)
-    return f"scrypt-16384-8-1:{urlsafe_b64encode(salt).decode()}:{urlsafe_b64encode(found).decode()}"
+    """The hash of a secret as the file keeps it."""
+    found = hashlib.sha256(salt + secret.encode()).digest()
+    return f"sha256:{urlsafe_b64encode(salt).decode()}:{urlsafe_b64encode(found).decode()}"
 
 
 DECOY = hashed("nobody's", bytes(SALT_BYTES))
@@ -106,58 +104,50 @@ def load(path: Path) -> dict[str, Key]:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise KeysError(f"{path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise KeysError(f"{path}: not UTF-8") from None
     if mode & FORBIDDEN_MODE:
         raise KeysError(f"{path}: others may read or change it ({stat.filemode(mode)}); chmod 600 {path}")
     try:
         return _validated(tomllib.loads(text))
-    except (ValueError, RecursionError):
-        raise KeysError(f"{path}: no TOML") from None
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        place = re.search(r"\(at [a-z0-9, ]+\)$", str(error))
+        raise KeysError(f"{path}: no TOML, or a key twice {place[0] if place else ''}".rstrip()) from None
     except KeysError as error:
         raise KeysError(f"{path}: {error}") from None
 
 
 def _validated(written: Mapping[str, object]) -> dict[str, Key]:
-    """Errors name the place and never the value: it may be a secret put into the wrong line."""
+    """Errors say the place and show nothing else: it may be a secret put into the wrong line."""
+    for number, name in enumerate(written, 1):
+        if not re.fullmatch(ID_PATTERN, name):
+            raise KeysError(f"key {number}: an id is up to 32 letters, digits, - and _, not beginning with those")
     try:
-        found = TypeAdapter(dict[Name, Key]).validate_python(written)
+        return TypeAdapter(dict[str, Key]).validate_python(written)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        place = ".".join(str(part) for part in first["loc"] if part != "[key]")
-        raise KeysError(f"{place}: {first['msg'].removeprefix('Value error, ')}") from None
-    for name in found:
-        if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
-            raise KeysError(f"{name}: an id is letters, digits, - and _")
-    return found
+        raise KeysError(f"{'.'.join(_place(first['loc']))}: {first['msg'].removeprefix('Value error, ')}") from None
 
 
-@dataclass(slots=True)
+def _place(parts: tuple[int | str, ...]) -> Iterator[str]:
+    name, *rest = parts
+    yield str(name)
+    for part in rest:
+        yield str(part) if isinstance(part, int) or part in Key.model_fields else "a field"
+
+
+@dataclass(frozen=True, slots=True)
 class Keyring:
     """Tells whose a presented key is."""
 
     keys: Mapping[str, Key]
-    _proven: dict[str, bytes] = field(default_factory=dict)
-    _room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
 
-    def known(self, presented: str) -> Caller | None:
-        """Whose it is, if it has been verified before."""
-        name = presented.partition(".")[0]
-        if not hmac.compare_digest(self._proven.get(name, b""), _digest(presented)):
-            return None
-        return Caller(name, self.keys[name])
-
-    async def verify(self, presented: str) -> Caller | None:
+    def verify(self, presented: str) -> Caller | None:
         """Whose it is; None for a wrong secret and for an unknown id, in the same time."""
         name, _, secret = presented.partition(".")
         key = self.keys.get(name)
         expected = DECOY if key is None else key.hash
         salt = urlsafe_b64decode(expected.split(":")[1])
-        async with self._room:
-            found = await asyncio.to_thread(hashed, secret, salt)
-        if not hmac.compare_digest(found, expected) or key is None:
+        if not hmac.compare_digest(hashed(secret, salt), expected) or key is None:
             return None
-        self._proven[name] = _digest(presented)
         return Caller(name, key)
-
-
-def _digest(presented: str) -> bytes:
-    return hashlib.sha256(presented.encode()).digest()

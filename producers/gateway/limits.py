@@ -22,10 +22,6 @@ class Limiter:
         self._put(who, left - 1 if left >= 1 else left)
         return 0.0 if left >= 1 else (1 - left) / self.per_s
 
-    def give_back(self, who: str) -> None:
-        """Put a token back that was taken for nothing."""
-        self._put(who, min(float(self.burst), self._left(who) + 1))
-
     def _left(self, who: str) -> float:
         now = self.clock()
         left, since = self._buckets.get(who, (float(self.burst), now))

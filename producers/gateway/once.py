@@ -3,16 +3,20 @@
     unknown -> taken (from which offset on its input may be in the log) -> written (at which offset)
 
 Who takes a request may write its input for as long as the lease lasts; it hands the input over in the first third of
-it and the log's own deadline is another third, so nothing of it is still on its way when somebody else takes over. The
-input carries the request in a header: whoever finds a request taken and not written looks in the log.
+it and the log's own deadline is another third, so it has given up when somebody else takes over. The input carries the
+request in a header: whoever finds a request taken and not written looks in the log.
+
+What this cannot see is what was handed to TCP and arrives after the lease (the path to the broker cut, or the broker
+frozen, for over a minute): where the request was written again meanwhile, it is two inputs.
 """
 
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.resources import files
+from re import fullmatch
 from time import monotonic
 from typing import Any, NamedTuple
 
@@ -29,11 +33,14 @@ from producers.gateway.refusals import RefusedError
 HEADER = "request-id"
 REMEMBERED_S = 86_400
 LEASE_S = 60.0
+REQUEST_ID_PATTERN = r"^[A-Za-z0-9._-]{1,64}$"
 SCANNED_MS = 600_000
 """An input is appended within a lease of its taking: the log is searched so far, unequal broker clocks allowed for."""
 SCAN_DEADLINE_S = 30.0
 WAITED_S = 3.0
 POLL_S = 0.05
+NOTHING = "; nothing written by this attempt"
+"""All that can be said where Redis may have forgotten, or an earlier attempt may have got through."""
 
 _TAKE = files("producers.gateway").joinpath("once.lua").read_text()
 _AMEND = "return redis.call('HGET', KEYS[1], 'until') == ARGV[1] and redis.call('HSET', KEYS[1], ARGV[2], ARGV[3])"
@@ -55,6 +62,13 @@ class Written(NamedTuple):
         return place | {"outcomes": f"{partition}-{offset}-", "repeated": self.repeated}
 
 
+class Known(NamedTuple):
+    """Where a request's input is, and which underlying it is about."""
+
+    position: Position
+    underlying: str
+
+
 class _Request(NamedTuple):
     """A request as it is remembered, and the header of its input."""
 
@@ -62,6 +76,7 @@ class _Request(NamedTuple):
     body: str
     header: tuple[str, bytes]
     partition: int
+    underlying: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,23 +88,26 @@ class Once:
     write: Write
     app: str
     lease_s: float = LEASE_S
-    waited_s: float = field(default=WAITED_S)
+    waited_s: float = WAITED_S
 
-    async def known(self, who: str, request_id: str) -> Position | None:
-        """Where the input of a request is, None where that is not known. Raises RefusedError."""
-        async with _reached():
-            partition, offset = await self.redis.hmget(self._key(who, request_id), "partition", "offset")
-        return Position(int(partition), int(offset)) if partition and offset else None
+    async def known(self, who: str, request_id: str) -> Known | None:
+        """What is known of a request's input, None where nothing is. Raises RefusedError."""
+        async with _reached(""):
+            found: list[Any] = await self.redis.hmget(self._key(who, request_id), "partition", "offset", "underlying")
+        if None in found:
+            return None
+        partition, offset, underlying = found
+        return Known(Position(int(partition), int(offset)), underlying.decode())
 
     async def submit(self, who: str, request_id: str, given: Input, partition: int) -> Written:
         """Write `given`, or find where it is. Raises RefusedError."""
         body = hashlib.sha256(encode_input(given)).hexdigest()
         header = (HEADER, f"{who}/{request_id} {body}".encode())
-        request = _Request(self._key(who, request_id), body, header, partition)
+        request = _Request(self._key(who, request_id), body, header, partition, given.underlying)
         deadline = monotonic() + self.lease_s / 3
         state, start, lease, last = await self._take(request)
         if state == "other_body":
-            raise RefusedError("other_body", f"request {request_id} was made with another body")
+            raise RefusedError("other_body", f"request {request_id} was made, for another input")
         if state == "written":
             return Written(Position(partition, last), repeated=True)
         if state != "mine":
@@ -102,10 +120,10 @@ class Once:
                 await self._settle(request, lease, found)
                 return Written(Position(partition, found), repeated=True)
             if not await self._amend(request, lease, "from", end):
-                raise RefusedError("under_way", "another gateway has taken it over; nothing written", 1)
+                raise RefusedError("under_way", f"another gateway has taken it over{NOTHING}", 1)
         if monotonic() > deadline:
             await self._amend(request, lease, "until", 0)
-            raise RefusedError("unavailable", "log and Redis took too long to answer; nothing written", 1)
+            raise RefusedError("unavailable", f"log and Redis took too long to answer{NOTHING}", 1)
         position = await self._append(request, lease, given)
         await self._settle(request, lease, position.offset)
         return Written(position, repeated=False)
@@ -115,12 +133,14 @@ class Once:
             return await self.write(given, (request.header,))
         except InletClosedError as error:
             await self._amend(request, lease, "until", 0)
-            raise RefusedError("unavailable", f"{error}; nothing written", 1) from None
+            raise RefusedError("unavailable", f"{error}{NOTHING}", 1) from None
         except LogError as error:
             again = f"{error}; it may be written or not, the same request again will tell"
             raise RefusedError("unavailable", again, round(self.lease_s)) from None
 
     def _key(self, who: str, request_id: str) -> str:
+        if not fullmatch(REQUEST_ID_PATTERN, request_id):
+            raise RefusedError("request_id", f"Idempotency-Key: an id of the form {REQUEST_ID_PATTERN}")
         return f"{self.app}:gateway:{who}/{request_id}"
 
     async def _take(self, request: _Request) -> tuple[str, int, str, int]:
@@ -147,6 +167,7 @@ class Once:
                         "from": offset,
                         "until": lease,
                         "partition": request.partition,
+                        "underlying": request.underlying,
                         "offset": offset,
                     },
                 )
@@ -169,7 +190,7 @@ class Once:
             async with self.log.reader(INPUTS.name, partition, 0) as reader:
                 return await reader.end()
         except LogError as error:
-            raise RefusedError("unavailable", f"{error}; nothing written", 1) from None
+            raise RefusedError("unavailable", f"{error}{NOTHING}", 1) from None
 
     async def _find(self, request: _Request, start: int) -> tuple[int | None, int]:
         """The offset of the request's input from `start` on, and up to where was looked."""
@@ -188,13 +209,13 @@ class Once:
                         break
                 return None, end
         except (LogError, TimeoutError) as error:
-            raise RefusedError("unavailable", f"looking for it in the log: {error!r}; nothing written", 1) from None
+            raise RefusedError("unavailable", f"looking for it in the log: {error!r}{NOTHING}", 1) from None
 
 
 @asynccontextmanager
-async def _reached() -> AsyncIterator[None]:
+async def _reached(then: str = NOTHING) -> AsyncIterator[None]:
     """Whatever goes wrong between us and Redis is a refusal."""
     try:
         yield
     except (RedisError, TimeoutError, OSError) as error:
-        raise RefusedError("unavailable", f"Redis: {type(error).__name__}; nothing written", 1) from None
+        raise RefusedError("unavailable", f"Redis: {type(error).__name__}{then}", 1) from None

@@ -3,11 +3,12 @@
 import json
 from typing import Any
 
+from producers.gateway.once import REQUEST_ID_PATTERN
 from producers.gateway.operations import OPERATIONS, Operation, body_schema
-from producers.gateway.refusals import REASONS, STATUS
+from producers.gateway.refusals import REASONS
 
-MAX_REQUEST_ID = 64
-REQUEST_ID_PATTERN = rf"^[A-Za-z0-9._-]{{1,{MAX_REQUEST_ID}}}$"
+KEY_PATTERN = r"^(cli:)?[A-Za-z0-9._-]{1,64}$"
+WRITING = (400, 401, 403, 408, 409, 413, 415, 422, 429, 503)
 REFERENCE = "#/components/schemas/"
 
 DESCRIPTION = (
@@ -16,9 +17,14 @@ DESCRIPTION = (
     "and at `/v1/outcomes/{request_id}`. Decimals are text, times RFC 3339."
 )
 READS = {
-    "/v1/whoami": "Whose key this is, and what it opens.",
-    "/v1/outcomes/{request_id}": "What came of a request of the last day. Operators and readers name another's key.",
+    "/v1/whoami": ("Caller", "Whose key this is, and what it opens.", (400, 401, 429)),
+    "/v1/outcomes/{request_id}": (
+        "Outcome",
+        "What came of a request of the last day. Operators and readers name another's key.",
+        (400, 401, 403, 404, 429, 503),
+    ),
 }
+MADE_BY = "The id of the key that made it, of a command `cli:` and who gave it; your own without."
 _COUNT = {"type": "integer", "minimum": 0}
 _TEXT = {"type": "string"}
 ANSWERS: dict[str, dict[str, Any]] = {
@@ -77,13 +83,13 @@ def document() -> dict[str, Any]:
         schemas |= body.pop("$defs", {})
         schemas[_title(operation)] = body
         paths[operation.path] = {"post": _post(operation)}
-    for path, summary in READS.items():
-        answer = "Outcome" if "outcomes" in path else "Caller"
-        paths[path] = {"get": {"summary": summary, "tags": ["everybody"], "responses": _responses("200", answer)}}
+    for path, (answer, summary, refused) in READS.items():
+        responses = _responses("200", answer, refused)
+        paths[path] = {"get": {"summary": summary, "tags": ["everybody"], "responses": responses}}
         if "{" in path:
             paths[path]["get"]["parameters"] = [
                 _parameter("request_id", "path", "The `Idempotency-Key` it was made with."),
-                _parameter("key", "query", "The id of the key that made it; your own without.", required=False),
+                _parameter("key", "query", MADE_BY, KEY_PATTERN, required=False),
             ]
     return {
         "openapi": "3.1.0",
@@ -104,23 +110,27 @@ def _post(operation: Operation) -> dict[str, Any]:
         "summary": operation.meaning,
         "description": f"Becomes the input `{operation.input_type}`.{named}",
         "tags": [operation.role],
-        "parameters": [_parameter("Idempotency-Key", "header", "The same id with the same body is written once.")],
+        "parameters": [
+            _parameter("Idempotency-Key", "header", "What becomes the same input under the same id is written once.")
+        ],
         "requestBody": {
             "required": True,
             "content": {"application/json": {"schema": {"$ref": REFERENCE + _title(operation)}}},
         },
-        "responses": _responses("202", "Written"),
+        "responses": _responses("202", "Written", WRITING),
     }
 
 
-def _parameter(name: str, place: str, what: str, *, required: bool = True) -> dict[str, Any]:
-    schema = {"type": "string", "pattern": REQUEST_ID_PATTERN}
+def _parameter(
+    name: str, place: str, what: str, pattern: str = REQUEST_ID_PATTERN, *, required: bool = True
+) -> dict[str, Any]:
+    schema = {"type": "string", "pattern": pattern}
     return {"name": name, "in": place, "required": required, "description": what, "schema": schema}
 
 
-def _responses(status: str, answer: str) -> dict[str, Any]:
+def _responses(status: str, answer: str, refusals: tuple[int, ...]) -> dict[str, Any]:
     refusal = {"description": "Refused: why, in one line.", **_content("Refusal")}
-    refused = {str(code): refusal for code in sorted({*STATUS.values(), 422})}
+    refused = {str(code): refusal for code in refusals}
     return {status: {"description": ANSWERS[answer].get("description", answer), **_content(answer)}} | refused
 
 

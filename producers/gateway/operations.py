@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from pydantic import TypeAdapter
+from pydantic_core import from_json
 
 from engine.domain.commands import (
     AnnounceFork,
@@ -47,6 +48,7 @@ Role = Literal["participant", "operator", "reader"]
 Body: TypeAlias = dict[str, Any]
 
 OWN_IDS = ("request_id", "claim_id")
+MAX_ID = 64
 FINEST = Decimal("1E-50")
 """A share has no more places."""
 
@@ -104,7 +106,13 @@ OPERATIONS: dict[tuple[Role, str], Operation] = {
         Operation("set-token-terms", SetTokenTerms, "operator", "terms_version_not_newer"),
         Operation("set-underlying-terms", SetUnderlyingTerms, "operator", "terms_version_not_newer"),
         Operation("merge", MergeUnits, "operator", "terms_version_not_newer", summary="`ratio` units become one."),
-        Operation("split", MergeUnits, "operator", "terms_version_not_newer", summary="One unit becomes `ratio`."),
+        Operation(
+            "split",
+            MergeUnits,
+            "operator",
+            "terms_version_not_newer",
+            summary="One unit becomes `ratio`, more than one.",
+        ),
         Operation("wind-down", WindDownToken, "operator", None),
         Operation("announce-fork", AnnounceFork, "operator", "duplicate_fork"),
         Operation("snapshot-fork", TakeForkSnapshot, "operator", "fork_out_of_order"),
@@ -129,7 +137,11 @@ def body_schema(operation: Operation) -> dict[str, Any]:
     schema["required"] = [name for name in schema["required"] if name not in operation.filled]
     for name in OWN_IDS if operation.role == "participant" else ():
         if name in schema["properties"]:
-            schema["properties"][name]["description"] = "Your own: it is written with your name and a slash before it."
+            schema["properties"][name]["description"] = (
+                f"Your own: it is written with your name and a slash before it, at most {MAX_ID} characters in all."
+            )
+    if "reason" in schema["properties"]:
+        schema["properties"]["reason"]["description"] = "Why: neither blank nor with what cannot be printed."
     schema["title"] = operation.name
     schema["description"] = operation.meaning
     return schema
@@ -147,7 +159,7 @@ def to_input(operation: Operation, body: Body, author: Author, partitions: Mappi
     if author.role == "participant":
         if "participant" in known:
             fields["participant"] = author.name
-        fields |= {name: _own(author.name, fields[name]) for name in OWN_IDS if name in fields}
+        fields |= {name: _own(name, author.name, fields[name]) for name in OWN_IDS if name in fields}
     if "partition" in known:
         fields["partition"] = partitions.get(str(fields.get("underlying")), 0)
     try:
@@ -157,19 +169,49 @@ def to_input(operation: Operation, body: Body, author: Author, partitions: Mappi
         found = read_input(encode_input(found))
     except DecodeError as error:
         raise RefusedError(error.reason, error.detail) from None
+    _check_words(found)
     if found.underlying not in partitions:
         raise RefusedError("unknown_underlying", f"{found.underlying} is not in the settings")
     return found
 
 
-def _own(participant: str, identity: Any) -> Any:
+def _check_words(found: Input) -> None:
+    """Who and why are for people: they have to be able to read it."""
+    for name in ("by", "reason"):
+        words = getattr(found, name, "-")
+        if not words.strip() or not words.isprintable():
+            raise RefusedError("invalid_field", f"{name}: blank, or with what cannot be printed")
+
+
+def read_json(text: bytes | str) -> Any:
+    """What JSON text says, exactly once. Raises RefusedError."""
+    try:
+        from_json(text, allow_inf_nan=False)
+        return json.loads(text, object_pairs_hook=_each_once)
+    except ValueError as error:
+        raise RefusedError("not_json", str(error)) from None
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key is there twice")
+    return found
+
+
+def _own(name: str, participant: str, identity: Any) -> Any:
     """An id in the participant's own space; whoever spells it out in full means the same."""
+    if not isinstance(identity, str):
+        return identity
     space = f"{participant}/"
-    return identity if not isinstance(identity, str) or identity.startswith(space) else space + identity
+    bare, most = identity.removeprefix(space), MAX_ID - len(space)
+    if not 0 < len(bare) <= most:
+        raise RefusedError("invalid_field", f"{name}: 1 to {most} characters, with {space} before them {MAX_ID}")
+    return space + bare
 
 
 def _inverse(ratio: Decimal) -> Decimal:
-    if not ratio:
-        raise RefusedError("invalid_field", "ratio: nothing becomes of a unit")
+    if ratio <= ONE:
+        raise RefusedError("invalid_field", "ratio: a split makes more than one unit of one")
     with exact():
         return (ONE / ratio).quantize(FINEST)

@@ -22,10 +22,10 @@ class GatewaySettings(BaseModel):
     """Proxies whose `X-Forwarded-For` is believed; else the client is whoever connects."""
     keys: Path = Path("gateway-keys.toml")
     """File of API keys, which nobody else may read; `levtao gateway-key` makes its lines."""
-    rate_per_s: float = Field(default=5.0, gt=0, le=10_000)
-    """Requests a second of one key, in the long run."""
+    rate_per_s: float = Field(default=5.0, ge=0.01, le=10_000)
+    """Requests a second of one key at one gateway, in the long run."""
     burst: int = Field(default=20, ge=1, le=100_000)
-    """Requests of one key at once."""
+    """Requests of one key at once, at one gateway."""
 
     @model_validator(mode="after")
     def _stays_at_home(self) -> Self:

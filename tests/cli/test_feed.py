@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import urllib.request
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from functools import partial
@@ -24,12 +24,13 @@ from engine.log.kafka import KafkaLog
 from engine.log.port import read_up_to
 from engine.wire.codec import read_input
 from engine.wire.topics import EVENTS, INPUTS, NAVS
-from levtao.commands.feed import feed
+from levtao.commands.feed import feed, markets_of
 from levtao.commands.replay import Recorded, replay
 from levtao.embedded.kafka import KafkaServer
 from levtao.embedded.ports import free_port
 from levtao.embedded.valkey import ValkeyServer
 from levtao.service import settings_of
+from levtao.settings import SettingsError
 from producers.prices import UNREADABLE, opened
 from tests.cli.program import environment
 from tests.cli.stack import Service, outputs, wait_until_taken
@@ -162,7 +163,7 @@ def test_the_recordings_of_the_project_through_kafka_reset_once_a_midnight(data:
     assert len(fixes) == len(boundaries)
 
 
-_TICKER = re.compile(r'[0-9]{16,19} \{(?=.*"u":)(?=.*"s": ?"TAOUSDT")(?=.*"b": ?"[0-9.]+")')
+_TICKER = re.compile(r'[0-9]{19} \{(?=.*"u":)(?=.*"s": ?"TAOUSDT")(?=.*"b": ?"[0-9.]+")')
 
 
 def _head(path: Path) -> str | None:
@@ -276,7 +277,9 @@ def test_neither_the_engine_nor_the_command_line_imports_ccxt() -> None:
          "underlying DOGE is not in the settings (known: TAO)"),
         (("partition = 0", 'partition = 0\nvenues = ["binance", "okx"]'),
          "feeds.binance-perp: not among the venues of TAO (binance, okx)"),
-        (('kind = "swap"', 'kind = "spot"'), "{path}: feeds.binance-perp: TAO/USDT:USDT is no spot market"),
+        (('kind = "swap"', 'kind = "spot"'),
+         "{path}: feeds.binance-perp: TAO/USDT:USDT is no spot market: TAO/USDT is spot, TAO/USDT:USDT a perpetual"),
+        (("127.0.0.1:1", "127.0.0.1:65536"), "{path}: metrics: no port is above 65535"),
         (('symbols = { TAO = "TAO/USDT:USDT" }', ""), "{path}: feeds.binance-perp: symbols: name at least one"),
     ],
 )  # fmt: skip
@@ -290,20 +293,87 @@ def test_what_cannot_be_fed_is_refused_in_one_line(
     assert (ended.value.exit_code, capsys.readouterr()) == (2, ("", f"levtao: {problem.format(path=path)}\n"))
 
 
+PERPETUALS = """
+[underlyings.TAO]
+partition = 0
+{weights}
+[tokens.TAO3L]
+underlying = "TAO"
+multiplier = 3
+seed_units = 1
+fills = "{fills}"
+[feeds.binance]
+exchange = "binance"
+kind = "swap"
+symbols = {{ TAO = "TAO/USDT:USDT" }}
+[feeds.okx]
+exchange = "okx"
+kind = "swap"
+symbols = {{ TAO = "TAO/USDT:USDT" }}
+poll_s = {poll_s}
+"""
+
+
+def test_funding_of_several_venues_is_not_paid_by_each_in_full(tmp_path: Path) -> None:
+    path = tmp_path / "levtao.toml"
+
+    def fed(weights: str = "", fills: str = "assumed", poll_s: int = 60) -> Iterable[str]:
+        path.write_text(PERPETUALS.format(weights=weights, fills=fills, poll_s=poll_s))
+        return markets_of(settings_of(path, None, None))
+
+    with pytest.raises(SettingsError, match=r"^underlyings\.TAO\.funding_weights: 2 perpetuals are fed, .* its share$"):
+        fed()
+    for sound in (fed('funding_weights = { binance = "0.5", okx = "0.5" }'), fed(fills="reported"), fed(poll_s=0)):
+        assert list(sound) == ["binance", "okx"]
+
+
 @pytest.mark.parametrize(
-    ("exchanges", "problem"),
+    ("exchanges", "kind", "symbols", "problem"),
     [
-        ([], "holds messages: --exchange says whose"),
-        (["binance", "okx"], "--exchange is given once, or once for each of the 1 files"),
-        (["bitmex"], "captures of bitmex's spot markets are not read"),
+        ([], "spot", [], "holds messages: --exchange says whose"),
+        (["binance", "okx"], "spot", [], "--exchange is given once, or once for each of the 1 files"),
+        (["bitmex"], "spot", [], "captures of bitmex's spot markets are not read"),
+        (["binance"], "spot", ["TAOUSDT"], "TAOUSDT is no spot market"),
+        (["binance"], "spot", ["TAO/USDT:USDT"], "TAO/USDT:USDT is no spot market"),
+        (["binance"], "swap", ["TAOUSDT"], "is no swap market"),
     ],
 )
 def test_a_recording_nobody_can_read_is_refused(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], exchanges: list[str], problem: str
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    exchanges: list[str],
+    kind: str,
+    symbols: list[str],
+    problem: str,
 ) -> None:
     path, capture = tmp_path / "levtao.toml", tmp_path / "c.txt"
     path.write_text(RECORDED)
     capture.write_text(f'{MIDNIGHT * 1_000} {{"u":1}}\n')
+    how = Recorded("TAO", [], exchanges, [kind], symbols)
     with pytest.raises(typer.Exit) as ended:
-        replay(settings_of(path, None, None), [capture], Recorded("TAO", [], exchanges, ["spot"], []), None, None, None)
+        replay(settings_of(path, None, None), [capture], how, None, None, None)
     assert (ended.value.exit_code, problem in capsys.readouterr().err) == (2, True)
+
+
+@pytest.mark.parametrize(("exchanges", "symbols"), [(["binance"], []), ([], ["TAO/USDT"])])
+def test_prices_are_not_taken_for_a_recording(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], exchanges: list[str], symbols: list[str]
+) -> None:
+    path, prices = tmp_path / "levtao.toml", tmp_path / "p.csv"
+    path.write_text(RECORDED)
+    prices.write_text("time,price\n1760055000000,400\n")
+    how = Recorded("TAO", [], exchanges, ["spot"], symbols)
+    with pytest.raises(typer.Exit) as ended:
+        replay(settings_of(path, None, None), [prices], how, None, None, None)
+    assert (ended.value.exit_code, "are for recordings" in capsys.readouterr().err) == (2, True)
+
+
+@pytest.mark.kafka
+def test_a_recording_without_a_quote_is_said_to_have_none(service: Service, tmp_path: Path) -> None:
+    service.config.write_text(RECORDED)
+    service.done("topics", "apply")
+    recording = record(tmp_path, seconds=2)
+    ended = service.run("replay", recording.path("okx-spot"), "--exchange", "okx", "--symbol", "BTC/USDT")
+    assert ended.returncode == 2
+    assert ended.stdout.startswith("0 quotes of TAO from ")
+    assert f"no quote in {recording.path('okx-spot')}: BTC/USDT of okx, spot: is that" in ended.stderr

@@ -138,6 +138,8 @@ def by_command(service: Service) -> None:
     assert asked(service, *exactly) == once | {"repeated": True}
     other = called(*exactly, "--token", "TAO3L", *reach(service))
     assert (other.exit_code, "other_body" in other.stderr) == (3, True)
+    odd = called(*signal, "--source", "desk", "--text", "x", "--idempotency-key", "s 1", *reach(service))
+    assert (odd.exit_code, "request_id: Idempotency-Key" in odd.stderr) == (3, True)
 
 
 def unheard(service: Service) -> None:
@@ -156,6 +158,10 @@ def test_a_wrong_command_line_writes_nothing_and_says_why(tmp_path: Path) -> Non
         ("operator", "halt", *WHO, "--underlying", "DOGE"): "unknown_underlying: DOGE is not in the settings",
         (*merge, "--ratio", "-3", "--terms-version", "2"): "invalid_field: ratio",
         (*merge, "--ratio", "3", "--terms-version", "x"): "is no JSON (number)",
+        (*merge, "--ratio", "3", "--terms-version", "[" * 100_000): "is no JSON (number)",
+        (*merge, "--ratio", "3", "--terms-version", "9" * 5_000): "is no JSON (number)",
+        ("operator", "split", *merge[2:], "--ratio", "1", "--terms-version", "2"): "invalid_field: ratio",
+        ("operator", "halt", "--underlying", "TAO", "--by", " ", "--reason", "r"): "invalid_field: by: blank",
         ("operator", "set-token-terms", "--by", "a", "--reason", "r", "--token", "X"): "token X is not in the settings",
         ("operator", "wind-down", *WHO, "--token", "TAO3L", "--last-reset", "soon"): "invalid_field: last_reset",
         ("operator", "halt", "--underlying", "TAO", "--reason", "r"): "Missing option '--by'",

@@ -1,11 +1,12 @@
 """Jumps in what exchanges say beside prices: told once, with who and how much, and only when they are jumps."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
 from engine.domain.inputs import SignalObserved
-from engine.domain.instants import SECOND, parse_instant
+from engine.domain.instants import DAY, SECOND, parse_instant
 from engine.wire.codec import encode_input, read_input
 from producers.feed.observations import Funding, MarkPrice, Observation, OpenInterest, Volume
 from producers.signals import KEPT, Watcher, WatchSettings
@@ -21,6 +22,11 @@ def open_interest(after_s: float, amount: str, venue: str = "bybit-perp", underl
 def volume(after_s: float, amount: str) -> Volume:
     time = START + round(after_s * SECOND)
     return Volume("okx", "TAO", time, time, Decimal(amount))
+
+
+def realised(after_s: float, venue: str, rate: str) -> Funding:
+    time = START + round(after_s * SECOND)
+    return Funding(venue, "TAO", time, time, Decimal(rate), time, realised=True)
 
 
 def funding(after_s: float, venue: str, rate: str, interval_h: int = 8) -> Funding:
@@ -63,6 +69,24 @@ def test_a_jump_is_told_once_in_a_window() -> None:
     assert signals[0].value == Decimal("0.15")
 
 
+def test_a_jump_the_other_way_is_another() -> None:
+    amounts = enumerate(("1000000", "1120000", "800000", "450000"))
+    signals = told(*(open_interest(minute * 60, amount) for minute, amount in amounts))
+    assert [signal.value for signal in signals] == [Decimal("0.12"), Decimal("-0.285714")]
+
+
+def test_a_venue_with_an_absurd_time_is_watched_on() -> None:
+    absurd = replace(open_interest(60, "2000000"), time=START + 75 * 365 * DAY)
+    later = open_interest(3_700, "2000000"), open_interest(3_800, "4000000")
+    assert [signal.value for signal in told(open_interest(0, "1000000"), absurd, *later)] == [1, 1]
+
+
+def test_a_jump_from_next_to_nothing_is_told_as_a_very_large_one() -> None:
+    [signal] = told(open_interest(0, "1E-40"), open_interest(60, "999999999999999"))
+    assert signal.value == Decimal("1E+9")
+    assert read_input(encode_input(signal)) == signal
+
+
 def test_venues_and_underlyings_are_watched_apart() -> None:
     others = open_interest(1, "10", venue="okx-perp"), open_interest(2, "10", underlying="ETH")
     assert told(open_interest(0, "1000000"), *others) == []
@@ -85,6 +109,11 @@ def test_funding_rates_apart_are_told_with_both_venues() -> None:
     assert signal.kind == "funding_divergence"
     assert signal.value == Decimal("0.0005")
     assert signal.text == "funding over 8 hours: bybit-perp 0.0600%, binance-perp 0.0100%"
+
+
+def test_only_rates_to_come_are_compared() -> None:
+    old = realised(1, "bybit-perp", "0.0100")
+    assert told(funding(0, "binance-perp", "0.0001"), old, funding(2, "bybit-perp", "0.0001")) == []
 
 
 def test_rates_of_unlike_intervals_are_compared_over_the_same_time() -> None:

@@ -104,6 +104,36 @@ def test_a_collection_without_local_times_is_in_the_exchanges_order(tmp_path: Pa
     assert captures.dropped.total() == 0
 
 
+@pytest.mark.parametrize("absurd", [4_102_444_800_000, MIDNIGHT * 1_000])
+def test_one_message_with_an_absurd_time_misdates_itself_only(tmp_path: Path, absurd: int) -> None:
+    first_ms = MIDNIGHT // MILLISECOND
+    dated, undated = tmp_path / "swap.txt", tmp_path / "spot.txt"
+    times = [first_ms + 1_500 * number for number in range(4)]
+    said = [times[0], absurd, *times[2:]]
+    dated.write_text(
+        "".join(
+            f"{ms * 1_000_000} {json.dumps(book(told, str(400 + n), n))}\n"
+            for n, (ms, told) in enumerate(zip(times, said, strict=True))
+        )
+    )
+    undated.write_text("".join(f"{ms * 1_000_000} {json.dumps(book(None, '401', n))}\n" for n, ms in enumerate(times)))
+    quotes, captures = read(source(dated, kind="swap"), source(undated))
+    assert captures.offset == 0
+    found = [(quote.venue, quote.time // MILLISECOND - first_ms) for quote in quotes]
+    assert [after for venue, after in found if venue == "binance-spot"] == [0, 1_500, 3_000, 4_500]
+    assert [after for venue, after in found if venue == "binance-swap"] == [0, 2_500, 3_000, 4_500], "as live"
+
+
+def test_a_venue_may_number_its_quotes_anew_in_each_file(tmp_path: Path) -> None:
+    first, second = tmp_path / "a.txt", tmp_path / "b.txt"
+    ns = MIDNIGHT * 1_000
+    first.write_text("".join(f"{ns + n * 10**9} {json.dumps(book(None, str(400 + n), 1_000 + n))}\n" for n in range(3)))
+    second.write_text("".join(f"{ns + n * 10**9} {json.dumps(book(None, str(400 + n), n))}\n" for n in range(3, 6)))
+    quotes, captures = read(source(first), source(second))
+    assert [str(quote.bid) for quote in quotes] == ["400", "401", "402", "403", "404", "405"]
+    assert captures.quoted == {"binance-spot": 6}
+
+
 def test_a_message_without_any_time_is_counted(tmp_path: Path) -> None:
     path = tmp_path / "one.json"
     path.write_text(json.dumps(book(None, "401", 1)))
@@ -197,7 +227,7 @@ def _tickers(path: Path, lines: int | None = None) -> Iterator[Any]:
     with opened(path) as found:
         for line in islice(found, lines):
             local, _, text = line.partition(" ")
-            if not (local.isdecimal() and len(local) >= 16):
+            if not (local.isdecimal() and len(local) == 19):
                 continue
             try:
                 message = json.loads(text)

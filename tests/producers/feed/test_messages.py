@@ -29,7 +29,7 @@ def test_a_capture_has_a_local_time_and_a_message_a_line(tmp_path: Path, zipped:
 def test_what_is_no_message_is_counted_and_passed_over(tmp_path: Path) -> None:
     path = tmp_path / "c"
     path.write_text(
-        f'{NS} {{"u":1}}\n{NS} {{"u":NaN}}\n{NS} <html>\nrubbish\n12 {{"u":2}}\n{NS} {{"u":3}}\n{NS} {{"u":'
+        f'{NS} {{"u":1}}\n{NS} {{"u":NaN}}\n{NS} <html>\nrubbish\n{NS // 1_000} {{"u":2}}\n{NS} {{"u":3}}\n{NS} {{"u":'
     )
     found, odd = read(path)
     assert [message.body for message in found] == [{"u": 1}, {"u": 3}]
@@ -61,12 +61,25 @@ def test_a_collection_that_is_neither_is_refused(tmp_path: Path) -> None:
 
 def test_a_broken_archive_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "c.gz"
-    path.write_bytes(gzip.compress(f'{NS} {{"u":1}}\n'.encode() * 9_999)[:-20])
+    whole = gzip.compress(f'{NS} {{"u":1}}\n'.encode() * 9_999)
+    path.write_bytes(whole[:-8] + bytes(8))
     with pytest.raises(FeedError, match=r"c\.gz: "):
         read(path)
 
 
-@pytest.mark.parametrize("text", ["time,price\n1,2\n", "", "1760055000123,5\n", "1760055000 {}\n"])
+def test_an_archive_that_is_cut_off_is_read_as_far_as_it_goes_and_noted(tmp_path: Path) -> None:
+    path = tmp_path / "c.gz"
+    lines = [f'{NS + number} {{"u":{number * 7_919 % 10_007}}}\n' for number in range(9_999)]
+    path.write_bytes(gzip.compress("".join(lines).encode())[:-1_000])
+    found, odd = read(path)
+    assert 8_000 < len(found) < 9_999
+    assert [message.body["u"] for message in found] == [number * 7_919 % 10_007 for number in range(len(found))]
+    assert odd == 1
+
+
+@pytest.mark.parametrize(
+    "text", ["time,price\n1,2\n", "", "1760055000123,5\n", "1760055000 {}\n", "1760055000123456 {}\n"]
+)
 def test_prices_are_no_messages(tmp_path: Path, text: str) -> None:
     (tmp_path / "p.csv").write_text(text)
     assert not holds_messages(tmp_path / "p.csv")

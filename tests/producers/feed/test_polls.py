@@ -9,6 +9,7 @@ import pytest
 
 from engine.domain.instants import SECOND
 from producers.feed.observations import Funding, MarkPrice, OpenInterest, Volume
+from producers.feed.polls import _hours
 from tests.eventually import eventually
 from tests.exchange.faults import NotJson, RateLimited, ServerError
 from tests.exchange.server import StandIn
@@ -56,7 +57,8 @@ async def test_what_a_perpetual_is_asked_for(standin: StandIn, exchange: str) ->
 async def test_realised_funding_is_observed_once_an_instant_and_on_the_minute(standin: StandIn, exchange: str) -> None:
     venue = standin.venue(exchange)
     hour_ms = time_ns() // 1_000_000 // HOUR_MS * HOUR_MS
-    venue.settle_funding("TAO/USDT:USDT", "0.0009", "0", time_ms=hour_ms - 40 * HOUR_MS)
+    venue.settle_funding("TAO/USDT:USDT", "0.0009", "0", time_ms=hour_ms - 27 * HOUR_MS)
+    venue.settle_funding("TAO/USDT:USDT", "0.0008", "0", time_ms=hour_ms - 25 * HOUR_MS)
     venue.settle_funding("TAO/USDT:USDT", "0.0001", "0", time_ms=hour_ms - 9 * HOUR_MS + 3)
     venue.settle_funding("TAO/USDT:USDT", "-0.00025", "0", time_ms=hour_ms - HOUR_MS - 1)
     async with asking(standin, exchange) as fed:
@@ -68,13 +70,13 @@ async def test_realised_funding_is_observed_once_an_instant_and_on_the_minute(st
                 if isinstance(each, Funding) and each.realised
             ]
 
-        await eventually(lambda: len(realised()) >= 2, "asked")
-        assert realised() == [(-9, "0.0001"), (-1, "-0.00025")]
+        await eventually(lambda: len(realised()) >= 3, "asked")
+        assert realised() == [(-25, "0.0008"), (-9, "0.0001"), (-1, "-0.00025")]
         assert all(each.time % (60 * SECOND) == 0 for each in fed.seen if isinstance(each, Funding) and each.realised)
         asked = venue.requests.count("funding")
         venue.settle_funding("TAO/USDT:USDT", "0.0003", "0", time_ms=hour_ms)
-        await eventually(lambda: len(realised()) >= 3 and venue.requests.count("funding") > asked + 3, "asked again")
-        assert realised()[2:] == [(0, "0.0003")]
+        await eventually(lambda: len(realised()) >= 4 and venue.requests.count("funding") > asked + 3, "asked again")
+        assert realised()[3:] == [(0, "0.0003")]
 
 
 @pytest.mark.parametrize(
@@ -99,3 +101,40 @@ async def test_nothing_is_asked_where_nothing_should_be(standin: StandIn) -> Non
         await fed.quote("400.5", "401.5")
         await fed.saw("400.5", "401.5")
         assert set(standin.binance.requests) <= {"markets", "time"}
+
+
+async def test_the_interval_is_that_of_the_last_two_realised_instants(standin: StandIn) -> None:
+    hour_ms = time_ns() // 1_000_000 // HOUR_MS * HOUR_MS
+    for ago in (9, 5, 1):
+        standin.binance.settle_funding("TAO/USDT:USDT", "0.0001", "0", time_ms=hour_ms - ago * HOUR_MS)
+    async with asking(standin, "binance") as fed:
+        await eventually(lambda: last(fed, OpenInterest), "asked")
+        coming = [each for each in fed.seen if isinstance(each, Funding) and not each.realised]
+        assert {each.interval_h for each in coming} == {4}
+
+
+@pytest.mark.parametrize(("said", "hours"), [("4h", 4), ("8h", 8), ("7200000", 8), ("0h", 8), ("h", 8), (None, 8)])
+def test_an_interval_of_ccxt_is_hours_only_with_its_unit(said: str | None, hours: int) -> None:
+    assert _hours(said) == hours
+
+
+async def test_a_bad_row_loses_no_other(standin: StandIn) -> None:
+    hour_ms = time_ns() // 1_000_000 // HOUR_MS * HOUR_MS
+    for ago, rate in ((17, "0.0001"), (9, "nonsense"), (1, "0.0003")):
+        standin.binance.settle_funding("TAO/USDT:USDT", rate, "0", time_ms=hour_ms - ago * HOUR_MS)
+    async with asking(standin, "binance") as fed:
+        await eventually(lambda: last(fed, OpenInterest), "asked")
+        assert [str(each.rate) for each in fed.seen if isinstance(each, Funding) and each.realised] == [
+            "0.0001", "0.0003",
+        ]  # fmt: skip
+        failed = {"venue": fed.name, "question": "realised_funding", "error": "nothing"}
+        assert sample("levtao_feed_rest_failures_total", **failed) == 1
+
+
+@pytest.mark.parametrize("amount", ["1e15", "-1e15", "1e-41", "NaN", "many"])
+async def test_a_number_beyond_all_bounds_is_none(standin: StandIn, amount: str) -> None:
+    await standin.binance.open_interest("TAO/USDT:USDT", amount)
+    async with asking(standin, "binance") as fed:
+        failed = {"venue": fed.name, "question": "open_interest", "error": "nothing"}
+        await eventually(lambda: sample("levtao_feed_rest_failures_total", **failed) >= 1, "counted")
+        assert last(fed, OpenInterest) is None

@@ -81,7 +81,7 @@ def test_best_bid_and_ask_of_an_exchange(
     exchange: str, kind: Kind, symbol: str, message: Any, time_ms: int | None
 ) -> None:
     [changed] = told(exchange, kind, symbol, message)
-    quote = QuoteReader("v", live=True).read(changed, RECEIVED)
+    quote = QuoteReader("v").read(changed, RECEIVED)
     assert isinstance(quote, Quote)
     assert (quote.venue, quote.underlying, quote.bid, quote.ask) == ("v", "TAO", Decimal("347.1"), Decimal("347.2"))
     assert (quote.bid_size, quote.ask_size) in {(Decimal("31.21"), Decimal("40.66")), (Decimal(31), Decimal(40))}
@@ -129,19 +129,19 @@ def read(
 )  # fmt: skip
 def test_a_price_is_one_or_it_is_counted_by_reason(price: str | None, reason: Reason | None) -> None:
     for said in (ticker(price, "999999999999999"), ticker("1e-40", price)):
-        found = read(QuoteReader("v", live=True), said)
+        found = read(QuoteReader("v"), said)
         assert isinstance(found, Quote) if reason is None else found == reason
 
 
 @pytest.mark.parametrize("size", [None, "NaN", "-1", "nonsense", "1e99"])
 def test_a_size_that_makes_no_sense_is_nothing(size: str | None) -> None:
-    found = read(QuoteReader("v", live=True), ticker("1", "2", size=size))
+    found = read(QuoteReader("v"), ticker("1", "2", size=size))
     assert isinstance(found, Quote)
     assert (found.bid_size, found.ask_size) == (Decimal(0), Decimal(0))
 
 
 def test_order_is_by_the_venues_time_and_within_it_by_its_number() -> None:
-    reader = QuoteReader("v", live=True)
+    reader = QuoteReader("v")
     assert isinstance(read(reader, ticker("1", "2", T_MS), 10), Quote)
     assert read(reader, ticker("3", "4", T_MS - 1), 11) == "older"
     assert read(reader, ticker("3", "4", T_MS), 9) == "older"
@@ -153,7 +153,7 @@ def test_order_is_by_the_venues_time_and_within_it_by_its_number() -> None:
 
 
 def test_what_the_venue_does_not_date_is_ordered_by_its_number_until_the_next_connection() -> None:
-    reader = QuoteReader("v", live=True)
+    reader = QuoteReader("v")
     assert isinstance(read(reader, ticker("1", "2", None), 10, RECEIVED), Quote)
     assert read(reader, ticker("3", "4", None), 9, RECEIVED + 1) == "older"
     assert read(reader, ticker("1", "2", None), 10, RECEIVED + 1) == "duplicate"
@@ -162,15 +162,21 @@ def test_what_the_venue_does_not_date_is_ordered_by_its_number_until_the_next_co
     assert read(reader, ticker("3", "4", None), 12, RECEIVED + 1) == "older", "our clock was put back"
 
 
-def test_only_live_is_a_venues_clock_held_against_ours() -> None:
-    ahead = ticker("1", "2", T_MS + 60_000)
-    live, recorded = (read(QuoteReader("v", live=live), ahead) for live in (True, False))
-    assert isinstance(live, Quote)
-    assert isinstance(recorded, Quote)
-    assert live.time == RECEIVED + SECOND
-    assert recorded.time == (T_MS + 60_000) * MILLISECOND
+def test_a_venues_clock_is_held_against_the_receivers_where_there_is_one() -> None:
+    ahead = Changed(Market("TAO/USDT", "TAO"), ticker("1", "2", T_MS + 60_000), None)
+    received, undated = (QuoteReader("v").read(ahead, local) for local in (RECEIVED, None))
+    assert isinstance(received, Quote)
+    assert isinstance(undated, Quote)
+    assert received.time == RECEIVED + SECOND
+    assert undated.time == (T_MS + 60_000) * MILLISECOND
+
+
+def test_a_time_before_1970_is_none() -> None:
+    found = read(QuoteReader("v"), ticker("1", "2", -5_000))
+    assert isinstance(found, Quote)
+    assert (found.time, found.dated) == (RECEIVED, False)
 
 
 def test_without_any_time_there_is_no_quote() -> None:
     changed = Changed(Market("TAO/USDT", "TAO"), ticker("1", "2", None), None)
-    assert QuoteReader("v", live=False).read(changed, None) == "undated"
+    assert QuoteReader("v").read(changed, None) == "undated"

@@ -1,15 +1,21 @@
 """Recordings: what arrives is on the disk within a second, a file a venue and UTC day; nothing else stops for it."""
 
+import asyncio
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from producers.feed import record as module
+from producers.feed.feed import Feed
+from producers.feed.outbox import Outbox
+from producers.feed.quotes import Market
 from producers.feed.record import Recorder
+from producers.feed.settings import FeedSettings
 from tests.eventually import eventually
 from tests.exchange.server import StandIn
-from tests.producers.feed.live import running, sample, watched
+from tests.producers.feed.live import connecting, running, sample, watched
 
 MIDNIGHT_NS = 1_760_054_400_000_000_000
 """2025-10-10T00:00:00Z."""
@@ -51,6 +57,28 @@ async def test_what_arrives_is_recorded_as_it_was_sent_and_flushed_each_second(
         await fed.quote("401.10", "401.30")
         await fed.saw("401.10", "401.30")
     assert "401.10" in recorded()[-1], "the rest is written at the end"
+
+
+async def test_what_arrives_while_a_venue_is_closed_is_recorded(tmp_path: Path, standin: StandIn, unique: str) -> None:
+    recorder = Recorder(tmp_path)
+
+    def connect(settings: FeedSettings) -> Any:
+        exchange = connecting(standin)(settings)
+        close = exchange.close
+
+        async def slow_close() -> None:
+            await asyncio.sleep(0.1)
+            recorder.note(unique, {"last": "words"}, MIDNIGHT_NS)
+            await close()
+
+        exchange.close = slow_close
+        return exchange
+
+    settings = {unique: FeedSettings(exchange="binance", kind="spot", symbols={"TAO": "TAO/USDT"}, poll_s=0)}
+    feed = Feed(settings, {unique: [Market("TAO/USDT", "TAO")]}, Outbox(), recorder, connect=connect)
+    async with running(feed.run()):
+        await eventually(lambda: standin.binance.subscribed("TAO/USDT"), "subscribed")
+    assert '{"last":"words"}' in (tmp_path / f"{unique}-2025-10-10.txt").read_text()
 
 
 async def test_a_disk_that_takes_nothing_is_counted_and_prices_go_on(tmp_path: Path, standin: StandIn) -> None:

@@ -1,15 +1,18 @@
 """A venue that misbehaves in every way the stand-in knows: nothing unsound goes on, all is counted, it comes back."""
 
 import asyncio
-from time import time_ns
+from time import monotonic, time_ns
 from typing import Any
 
 import pytest
-from ccxt import NotSupported
+from ccxt import DDoSProtection, NotSupported, RateLimitExceeded
+from structlog.testing import capture_logs
 
 from engine.domain.instants import SECOND
+from producers.feed import backoff
+from producers.feed.observations import Observation, OpenInterest, Quote
 from producers.feed.quotes import Market
-from producers.feed.settings import FeedError, FeedSettings, Kind
+from producers.feed.settings import FeedSettings, Kind
 from producers.feed.venue import VenueFeed
 from tests.eventually import eventually
 from tests.exchange.faults import RateLimited
@@ -166,23 +169,103 @@ async def test_a_slow_clock_is_kept_and_counted_as_late(standin: StandIn) -> Non
         assert fed.odd("late") == 1
 
 
-async def test_an_unknown_market_is_said_and_tried_again(standin: StandIn, unique: str) -> None:
+async def test_a_venue_without_any_of_its_markets_says_which_and_is_tried_again(standin: StandIn, unique: str) -> None:
     settings = FeedSettings(exchange="binance", kind="spot", symbols={"X": "NONE/USDT"}, poll_s=0)
     feed = VenueFeed(unique, settings, [Market("NONE/USDT", "X")], lambda _: None, connect=connecting(standin))
-    async with running(feed.run()):
-        lost = {"venue": unique, "cause": "failed"}
-        await eventually(lambda: sample("levtao_feed_connections_lost_total", **lost) >= 2, "tried twice")
+    with capture_logs() as logs:
+        async with running(feed.run()):
+            lost = {"venue": unique, "cause": "failed"}
+            await eventually(lambda: sample("levtao_feed_connections_lost_total", **lost) >= 2, "tried twice")
+    assert [line["reason"] for line in logs] == ["binance has no NONE/USDT"]
 
 
-async def test_what_ccxt_cannot_do_ends_the_feed(standin: StandIn) -> None:
+async def test_an_unknown_market_takes_none_of_its_venue_with_it(standin: StandIn, unique: str) -> None:
+    symbols = {"X": "NONE/USDT:USDT", "TAO": "TAO/USDT:USDT"}
+    settings = FeedSettings(exchange="binance", kind="swap", symbols=symbols, poll_s=0.1)
+    seen: list[Observation] = []
+    markets = [Market(symbol, underlying) for underlying, symbol in symbols.items()]
+    feed = VenueFeed(unique, settings, markets, seen.append, connect=connecting(standin))
+    with capture_logs() as logs:
+        async with running(feed.run()):
+            await eventually(lambda: standin.binance.subscribed("TAO/USDT:USDT"), "subscribed")
+            await standin.binance.quote("TAO/USDT:USDT", "400.5", "401.5")
+            await eventually(lambda: {type(each) for each in seen} >= {Quote, OpenInterest}, "observed and asked")
+            assert feed.health.state == "up"
+    unknown = [line["symbols"] for line in logs if line["event"] == "feed_unknown_symbols"]
+    assert unknown == [["NONE/USDT:USDT"]]
+
+
+async def test_an_answer_that_ccxt_takes_for_not_supported_is_a_failure_like_any_other(
+    standin: StandIn, unique: str
+) -> None:
+    refusals = 0
+
     def connect(settings: FeedSettings) -> Any:
         exchange = connecting(standin)(settings)
-        exchange.watch_bids_asks = cannot
+        if not refusals:
+            exchange.watch_bids_asks = refused
         return exchange
 
-    async def cannot(*_: object) -> None:
-        raise NotSupported("binance cannot")
+    async def refused(*_: object) -> None:
+        nonlocal refusals
+        refusals += 1
+        raise NotSupported("403 Forbidden")
 
     settings = FeedSettings(exchange="binance", kind="spot", symbols={"TAO": "TAO/USDT"}, poll_s=0)
-    with pytest.raises(FeedError, match="binance cannot"):
-        await VenueFeed("v", settings, [Market("TAO/USDT", "TAO")], lambda _: None, connect=connect).run()
+    feed = VenueFeed(unique, settings, [Market("TAO/USDT", "TAO")], lambda _: None, connect=connect)
+    with capture_logs() as logs:
+        async with running(feed.run()):
+            await eventually(lambda: standin.binance.subscribed("TAO/USDT"), "connected anew")
+    assert [(line["state"], line["cause"], line["reason"]) for line in logs] == [("down", "failed", "403 Forbidden")]
+
+
+async def test_venues_that_hang_up_again_and_again_are_not_stormed(standin: StandIn) -> None:
+    async with watched(standin) as fed:
+        for number in range(3):
+            await fed.quote(f"40{number}.5", "410.5")
+            await fed.saw(f"40{number}.5", "410.5")
+            began = monotonic()
+            await fed.venue.disconnect()
+            await eventually(lambda: not fed.venue.subscribed(fed.symbol), "hung up")
+        await eventually(lambda: fed.venue.subscribed(fed.symbol), "back")
+        assert monotonic() - began > 0.9, "the third pause is 1 to 2 s, whatever was quoted between"
+
+
+async def test_an_outage_longer_than_a_pause_is_over_within_the_longest(
+    standin: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backoff, "FIRST_PAUSE_S", 0.05)
+    monkeypatch.setattr(backoff, "LONGEST_PAUSE_S", 0.4)
+    async with watched(standin) as fed:
+        await fed.quote("400.5", "401.5")
+        await fed.saw("400.5", "401.5")
+        fed.venue.faults.refuses_websockets = 503
+        await fed.venue.disconnect(abruptly=True)
+        await eventually(lambda: fed.lost("closed") >= 6, "tried for longer than a pause")
+        fed.venue.faults.refuses_websockets = 0
+        await eventually(lambda: fed.venue.subscribed(fed.symbol), "back", deadline_s=1.5)
+        await fed.quote("402.5", "403.5")
+        await fed.saw("402.5", "403.5")
+
+
+async def test_a_frame_that_could_not_be_read_is_in_the_reason_of_a_silent_venue(standin: StandIn) -> None:
+    with capture_logs() as logs:
+        async with watched(standin, silent_s=0.7) as fed:
+            await eventually(lambda: fed.venue.subscribed(fed.symbol), "subscribed")
+            await fed.venue.send_text('{"b":')
+            await eventually(lambda: fed.lost("silent") == 1, "given up", deadline_s=3)
+    [reason] = [line["reason"] for line in logs if line["event"] == "feed"]
+    assert reason.startswith("no sound quote for 0.7 s; the last unreadable frame: ")
+    assert "Error(" in reason
+
+
+@pytest.mark.parametrize("error", [DDoSProtection("429"), RateLimitExceeded("10006")])
+async def test_both_of_ccxts_rate_limits_are_one(unique: str, error: Exception) -> None:
+    def connect(_: FeedSettings) -> Any:
+        raise error
+
+    settings = FeedSettings(exchange="binance", kind="spot", symbols={"TAO": "TAO/USDT"}, poll_s=0)
+    feed = VenueFeed(unique, settings, [Market("TAO/USDT", "TAO")], lambda _: None, connect=connect)
+    async with running(feed.run()):
+        lost = {"venue": unique, "cause": "rate_limited"}
+        await eventually(lambda: sample("levtao_feed_connections_lost_total", **lost) == 1, "as a rate limit")

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -18,7 +18,7 @@ from engine.wire.topics import INPUTS, TOPICS
 from producers.gateway.access import Access
 from producers.gateway.app import Gateway
 from producers.gateway.inlet import Inlet
-from producers.gateway.keys import Key, Keyring, _digest, new_key
+from producers.gateway.keys import Key, Keyring, new_key
 from producers.gateway.once import Once
 from producers.gateway.server import listen, server
 from producers.gateway.settings import GatewaySettings
@@ -42,13 +42,12 @@ CREATE = {
 
 @cache
 def keys() -> tuple[dict[str, Key], dict[str, str]]:
-    """A key of every holder, as the file has it and as it is presented; made once, hashing is slow."""
+    """A key of every holder, as the file has it and as it is presented; the same in every gateway."""
     kept: dict[str, Key] = {}
     presented: dict[str, str] = {}
     for name, fields in HOLDERS.items():
         presented[name], lines = new_key(name, fields)
-        hashed = lines.rpartition('"scrypt')[2].removesuffix('"')
-        kept[name] = Key.model_validate(fields | {"hash": f"scrypt{hashed}"})
+        kept[name] = Key.model_validate(fields | {"hash": lines.rpartition("= ")[2][1:-1]})
     return kept, presented
 
 
@@ -60,7 +59,7 @@ class Running:
     log: Log
     inlet: Inlet
     address: tuple[str, int]
-    _asked: int = field(default=0)
+    _asked: int = 0
 
     async def ask(
         self, who: str | None, path: str, body: Any = None, *, request_id: str | None = None, **headers: str
@@ -99,10 +98,9 @@ async def running(
     partitions: Mapping[str, int] = PARTITIONS,
     *,
     body_deadline_s: float = 10.0,
-    proven: bool = True,
     **settings: Any,
 ) -> AsyncIterator[Running]:
-    """A gateway for the time of the block; `proven` keys cost it no hash."""
+    """A gateway for the time of the block."""
     chosen = GatewaySettings(port=0, **({"rate_per_s": 1000, "burst": 1000} | settings))
     inlet = Inlet(log, partitions.__getitem__)
 
@@ -110,10 +108,7 @@ async def running(
         return [] if inlet.is_open else ["log"]
 
     once = Once(redis, log, inlet.write, "levtao", waited_s=0.3)
-    keyring = Keyring(keys()[0])
-    if proven:
-        keyring._proven.update({name: _digest(presented) for name, presented in keys()[1].items()})
-    gateway = Gateway(Access(keyring, chosen), once, log, partitions, missing, body_deadline_s)
+    gateway = Gateway(Access(Keyring(keys()[0]), chosen), once, log, partitions, missing, body_deadline_s)
     with listen(chosen.host, 0) as listening:
         http = server(gateway.app(), chosen.proxies)
         host, port = listening.getsockname()

@@ -16,7 +16,7 @@ from engine.log.port import Headers, Log, LogError
 from engine.runtime.view import connect
 from engine.wire.topics import INPUTS
 from levtao.embedded.valkey import ValkeyServer
-from producers.gateway.inlet import Inlet
+from producers.gateway.inlet import Inlet, InletClosedError
 from producers.gateway.once import Once, Written
 from producers.gateway.refusals import RefusedError
 from producers.inputs import InputWriter
@@ -84,7 +84,7 @@ async def test_a_repetition_is_answered_alike_and_writes_nothing(desk: Desk) -> 
     assert first == (Position(0, 3), False)
     await desk.ticks(2)
     assert await desk.halt(once) == (first.position, True)
-    assert await once.known("alice", "h-1") == first.position
+    assert await once.known("alice", "h-1") == (first.position, "TAO")
     assert await once.known("bob", "h-1") is None
     assert (await refusal(desk.halt(once, reason="another"))).reason == "other_body"
     assert len(await desk.halts()) == 1
@@ -165,8 +165,8 @@ async def test_without_redis_nothing_is_written(desk: Desk) -> None:
         once = Once(nobody, desk.log, desk.write, "levtao")
         refused = await refusal(desk.halt(once))
         assert (refused.reason, refused.status) == ("unavailable", 503)
-        assert "Redis" in refused.detail
-        assert (await refusal(once.known("alice", "h-1"))).reason == "unavailable"
+        assert refused.detail == "Redis: ConnectionError; nothing written by this attempt"
+        assert (await refusal(once.known("alice", "h-1"))).detail == "Redis: ConnectionError"
     assert await desk.halts() == []
 
 
@@ -190,6 +190,31 @@ async def test_redis_lost_after_writing_costs_nothing(desk: Desk, tmp_path: Path
     finally:
         server.stop()
     assert len(await desk.halts()) == 1
+
+
+async def test_an_id_is_looked_at_wherever_it_comes_from(desk: Desk) -> None:
+    for identity in ("", "x" * 65, "a b", "a/b", "h-1\n", "\N{SNOWMAN}"):
+        assert (await refusal(desk.halt(desk.once(), request_id=identity))).reason == "request_id"
+    assert await desk.halts() == []
+
+
+async def test_an_attempt_that_fails_speaks_for_itself_only(desk: Desk) -> None:
+    """The first one may have got through: it is not known, and so it is not said."""
+
+    async def closed(_: Input, __: Headers) -> Position:
+        raise InletClosedError("no writer")
+
+    desk.lost = ["before"]
+    await refusal(desk.halt(desk.once(lease_s=0.2)))
+    details: list[str] = []
+
+    async def taken_over() -> bool:
+        once = Once(desk.redis, desk.log, closed, "levtao", 30.0, 0.05)
+        details.append((await refusal(desk.halt(once))).detail)
+        return "no writer" in details[-1]
+
+    await eventually(taken_over, "the lease is over")
+    assert details[-1] == "no writer; nothing written by this attempt"
 
 
 async def test_redis_emptied_forgets_as_the_documentation_says(desk: Desk) -> None:

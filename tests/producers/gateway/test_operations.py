@@ -8,6 +8,7 @@ from typing import Any, get_args
 import pytest
 
 from engine.domain.inputs import Input
+from engine.domain.requests import RequestWithdrawn
 from engine.wire.codec import read_input
 from levtao.scenario import Scenario
 from producers.gateway.operations import OPERATIONS, Author, Operation, body_schema, to_input
@@ -68,6 +69,33 @@ def test_what_the_schema_needs_and_forbids_is_what_is_taken(operation: Operation
     for name in operation.filled:
         with pytest.raises(RefusedError, match="filled_in"):
             to_input(operation, body | {name: "x"}, author, {"TAO": 0})
+
+
+@pytest.mark.parametrize("words", ["", "  ", "\n", "a\x1b[2J", "a\N{RIGHT-TO-LEFT OVERRIDE}b", "a\x00"])
+def test_who_and_why_can_be_read(words: str) -> None:
+    halt, partitions = OPERATIONS["operator", "halt"], {"TAO": 0}
+    with pytest.raises(RefusedError, match="invalid_field: reason: blank"):
+        to_input(halt, EXAMPLES["halt"] | {"reason": words}, Author("operator", "alice"), partitions)
+    with pytest.raises(RefusedError, match="invalid_field: by: blank"):
+        to_input(halt, EXAMPLES["halt"], Author("operator", words), partitions)
+    to_input(halt, EXAMPLES["halt"] | {"reason": "Größe, 大"}, Author("operator", "Ann Ä"), partitions)
+
+
+@pytest.mark.parametrize("ratio", ["0", "0.5", "1", "1.000", "0.00000000000000001"])
+def test_a_split_makes_more_of_one(ratio: str) -> None:
+    split = OPERATIONS["operator", "split"]
+    with pytest.raises(RefusedError, match="invalid_field: ratio: a split makes more than one unit of one"):
+        to_input(split, EXAMPLES["split"] | {"ratio": ratio}, Author("operator", "alice"), {"TAO": 0})
+
+
+@pytest.mark.parametrize("identity", ["", "alpha/", "c" * 59, "alpha/" + "c" * 59])
+def test_a_participants_id_is_looked_at_without_its_name(identity: str) -> None:
+    withdraw, alpha = OPERATIONS["participant", "withdraw"], Author("participant", "alpha")
+    with pytest.raises(RefusedError, match="invalid_field: request_id: 1 to 58 characters"):
+        to_input(withdraw, {"underlying": "TAO", "request_id": identity}, alpha, {"TAO": 0})
+    longest = to_input(withdraw, {"underlying": "TAO", "request_id": "c" * 58}, alpha, {"TAO": 0})
+    assert longest == RequestWithdrawn("TAO", f"alpha/{'c' * 58}")
+    assert "at most 64 characters in all" in body_schema(withdraw)["properties"]["request_id"]["description"]
 
 
 def test_what_is_written_is_what_the_engine_reads() -> None:

@@ -95,7 +95,20 @@ async def test_who_may_look_at_whose_requests(gateway: Running) -> None:
     for who in ("beta-1",):
         assert (await gateway.ask(who, "/v1/outcomes/mine?key=alpha-1")).json()["reason"] == "not_allowed"
         assert (await gateway.ask(who, "/v1/outcomes/mine")).json()["reason"] == "unknown_request"
-    assert (await gateway.ask("alice", "/v1/outcomes/mine?key=../alpha-1")).status_code == 404
+    for odd in ("../alpha-1", "%0a", "%00", "x" * 70, ""):
+        answer = await gateway.ask("alice", f"/v1/outcomes/mine?key={odd}")
+        assert (answer.status_code, answer.json()["reason"]) == (400, "request_id")
+    for own in ("alice", "cli:alice"):
+        assert (await gateway.ask("alice", f"/v1/outcomes/nothing?key={own}")).status_code == 404
+
+
+async def test_a_key_bound_to_underlyings_sees_what_came_of_those_only(gateway: Running) -> None:
+    for underlying in ("TAO", "BTC"):
+        await gateway.ask("alice", "/v1/operator/halt", HALT | {"underlying": underlying}, request_id=underlying)
+    assert (await gateway.ask("tao-desk", "/v1/outcomes/TAO?key=alice")).status_code == 200
+    answer = await gateway.ask("tao-desk", "/v1/outcomes/BTC?key=alice")
+    assert (answer.status_code, answer.json()["reason"]) == (403, "not_allowed")
+    assert (await gateway.ask("rita", "/v1/outcomes/BTC?key=alice")).status_code == 200
 
 
 async def test_an_outcome_is_found_among_many_wherever_it_is(gateway: Running, redis: "Redis") -> None:

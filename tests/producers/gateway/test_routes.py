@@ -189,7 +189,11 @@ async def test_what_grows_beyond_an_input_when_spelled_out_is_refused_here_and_n
 async def test_nothing_else_is_there(gateway: Running) -> None:
     assert (await gateway.ask("alice", "/v1/operator/create", CREATE)).json()["reason"] == "unknown_route"
     assert (await gateway.ask("alice", "/v1/operator/halt")).json()["reason"] == "wrong_method"
-    assert (await gateway.client.delete("/v1/whoami")).status_code == 405
+    refused = await gateway.client.delete("/v1/whoami")
+    assert (refused.status_code, set(refused.headers["allow"].split(", "))) == (405, {"GET", "HEAD"})
+    assert (await gateway.ask("alice", "/v1/operator/halt")).headers["allow"] == "POST"
+    for path in ("/v1/operator/halt/", "/livez/"):
+        assert (await gateway.ask(None, path)).json()["reason"] == "unknown_route"
 
 
 async def test_the_openapi_document_is_sound_and_says_what_is_taken(gateway: Running) -> None:
@@ -198,6 +202,13 @@ async def test_the_openapi_document_is_sound_and_says_what_is_taken(gateway: Run
     assert {path for path in document["paths"] if "{" not in path and "whoami" not in path} == {
         operation.path for operation in OPERATIONS.values()
     }
+    refusals = {
+        path: {status for each in told.values() for status in each["responses"]}
+        for path, told in document["paths"].items()
+    }
+    assert refusals["/v1/whoami"] == {"200", "400", "401", "429"}
+    assert "404" in refusals["/v1/outcomes/{request_id}"]
+    assert not {"404", "405"} & refusals["/v1/operator/halt"]
     schemas = document["components"]["schemas"]
     for schema in schemas.values():
         Draft202012Validator.check_schema(schema)
