@@ -80,6 +80,8 @@ class Broker(KafkaServer):
             # A broker that was killed is let in again only when its old session has ended.
             "broker.session.timeout.ms": 3_000,
             "broker.heartbeat.interval.ms": 500,
+            # Every record is held against the fold afterwards: none may have been compacted away.
+            "log.cleaner.enable": "false",
         }
         return super()._properties() + "".join(f"{name}={value}\n" for name, value in settings.items())
 

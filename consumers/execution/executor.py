@@ -1,15 +1,16 @@
 """The executor: works the orders of the partitions it holds through venues, and reports what became of them.
 
 It keeps nothing: what is under way is in the log and at the venue (`recovery`), what is to be done is for `working` to
-say. Here it is done, one task an order. The group on the orders topic gives every partition to one executor; one that
-has not heard of its group for a while places nothing.
+say. Here it is done, one task an order. The group on the orders topic gives every partition to one executor; one whose
+group has not answered for a while places nothing.
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from time import monotonic_ns, time_ns
 from typing import TypeAlias
 
 import structlog
@@ -43,15 +44,18 @@ from engine.domain.inputs import FillReported, FundingPaid, OrderEndReported
 from engine.domain.instants import SECOND, Instant
 from engine.domain.numbers import exact, money
 from engine.domain.outputs import CancelRequested, OrderSent
-from engine.log.port import Log
+from engine.log.port import Log, LogError, Member
 from engine.wire.topics import ORDERS
 
 IN_FLIGHT = 64
 WATCH_S = 1.0
 OVERDUE = 60 * SECOND
-STOP_S = 10.0
-"""An executor that is to end has so long to cancel what is open."""
+STOP_S = 15.0
+"""An executor that is to end has so long to cancel what is open, and to find out whether what is in doubt is."""
 STOP_POLL_S = 0.05
+
+STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+"""Where there is one, a clock that goes on while the machine sleeps: the group's does."""
 
 _log = structlog.get_logger("levtao.execute")
 
@@ -61,7 +65,7 @@ Send: TypeAlias = Callable[[Sequence[Result]], Awaitable[None]]
 
 def clocks() -> Now:
     """The machine's clocks."""
-    return Now(time_ns() // 1000, monotonic_ns() // 1000)
+    return Now(time.time_ns() // 1000, time.clock_gettime_ns(STEADY) // 1000)
 
 
 @dataclass(slots=True)
@@ -72,6 +76,8 @@ class Job:
     venue: Venue
     placed_at: Instant | None = None
     """By the steady clock, for as long as no fill was heard of."""
+    called: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set to end a wait."""
 
     def fill_report(self, trade: Trade) -> FillReported:
         """A trade as the engine takes it: in units of the underlying."""
@@ -94,7 +100,7 @@ class Executor:
     venues: Mapping[str, Venue]
     partition_of: Callable[[str], int]
     session_timeout_s: float = 10.0
-    """Of the group. Nothing is placed when it was last heard of longer ago than half of this."""
+    """Of the group. Nothing is placed when it was last asked with success longer ago than half of this."""
     kill_switch: Path | None = None
     """While this file exists nothing is placed, what is open is cancelled, and what comes is rejected."""
     now: Callable[[], Now] = clocks
@@ -117,8 +123,8 @@ class Executor:
             async with self.log.member(self.group, ORDERS.name, self) as member:
                 try:
                     while not self.stopping.is_set():
-                        await member.poll(min(1.0, self.session_timeout_s / 4))
-                        self._be_sure()
+                        await member.poll(min(1.0, self.session_timeout_s / 8))
+                        await self._be_sure(member)
                     await self._wind_down()
                 finally:
                     await self.revoked()
@@ -128,7 +134,6 @@ class Executor:
     def assigned(self, partitions: frozenset[int]) -> None:
         """Begin with these."""
         _log.info("assigned", partitions=sorted(partitions))
-        self._be_sure()
         if self._group is not None:
             for number in sorted(partitions):
                 self._serving[number] = self._group.create_task(self._serve(number), name=f"execute-{number}")
@@ -142,9 +147,18 @@ class Executor:
         if serving:
             await asyncio.wait(serving)
 
-    def _be_sure(self) -> None:
-        """The group was heard of: what is assigned is this process's for a while."""
-        self._sure_until = self.now().steady + round(self.session_timeout_s * SECOND / 2)
+    async def _be_sure(self, member: Member) -> None:
+        """Ask the group. Where it answers, what is assigned is this process's for a while from before it was asked."""
+        if not self._serving:
+            return
+        asked, half = self.now().steady, self.session_timeout_s / 2
+        try:
+            async with asyncio.timeout(half):
+                await member.confirm()
+        except (LogError, TimeoutError) as error:
+            _log.warning("group_silent", reason=str(error) or f"no answer within {half:g} s")
+        else:
+            self._sure_until = asked + round(half * SECOND)
 
     async def _serve(self, number: int) -> None:
         """Go on with what is under way on a partition, then take orders as they come."""
@@ -196,7 +210,10 @@ class Executor:
         heard: Heard = Done()
         match deed:
             case Wait(micros):
-                await asyncio.sleep(micros / SECOND)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(micros / SECOND):
+                        await job.called.wait()
+                job.called.clear()
             case Ask(have):
                 heard = await job.venue.ask(ticket, have)
                 if isinstance(heard, Seen):
@@ -235,8 +252,8 @@ class Executor:
             if trade.commission is None:
                 rules = job.venue.rules
                 self._halt(
-                    f"{job.venue.name}: the commission of trade {trade.trade_id} is neither in {rules.quote} nor in "
-                    f"{rules.base}"
+                    f"{job.venue.name}: trade {trade.trade_id} has no commission, or one that is neither in "
+                    f"{rules.quote} nor in {rules.base}"
                 )
         if seen.filled and job.placed_at is not None:
             seconds = (self.now().steady - job.placed_at) / SECOND
@@ -262,6 +279,8 @@ class Executor:
 
     def _stop(self, job: Job, stop: Stop) -> None:
         now = self.now()
+        if job.working.stop is None:
+            job.called.set()
         job.working = hear(job.working, Wait(0), stop, now.steady, now)
 
     def _stop_all(self) -> None:
@@ -292,8 +311,9 @@ class Executor:
         """Cancel what is at the venue, and report it, within bounds. What is not placed is left to the next run."""
         until = self.now().steady + round(STOP_S * SECOND)
         while self.now().steady < until:
+            doubted = any(self.now().steady < job.working.doubt_until for job in self._jobs.values())
             placed = [job for job in self._jobs.values() if job.working.state != "unknown"]
-            if not placed:
+            if not placed and not doubted:
                 return
             for job in placed:
                 if job.working.state in ("there", "open", "closed"):

@@ -8,11 +8,12 @@ from engine.domain.inputs import OrderEndReported
 from engine.domain.instants import DAY, Instant
 from engine.domain.outputs import CancelRequested, OrderEnded, OrderSent, Outcome
 from engine.log.port import Log, Reader, Record, read_up_to
-from engine.wire.codec import DecodeError, Event, decode_output, read_input
+from engine.wire.codec import DecodeError, Event, cause_offset, decode_output, read_input
 from engine.wire.topics import EVENTS, INPUTS, ORDERS
 
-LOOK_BACK = DAY
-"""Orders the engine ended for want of a report are looked for at the venue so long after their expiry."""
+LOOK_BACK = 7 * DAY
+"""Orders are looked for at the venue so long after their expiry. What is older has no trades listed for sure, and would
+take the room of new ones for ever."""
 END_REPORT = b'"order_end_reported"'
 ENDED = b'"order_ended"'
 
@@ -50,14 +51,15 @@ async def under_way(log: Log, number: int, now: Instant) -> UnderWay:
             body = event.body
             if isinstance(body, CancelRequested) and body.order_id in left:
                 stops.setdefault(body.order_id, Stop(body.reason))
-            if not isinstance(body, OrderSent) or body.fills != "reported":
+            if not isinstance(body, OrderSent) or body.fills != "reported" or now > body.expires + LOOK_BACK:
                 continue
-            if body.order_id not in ended:
-                left[body.order_id] = body
-                cause = int(event.cause.rpartition("/")[2])
-                oldest = cause if oldest is None else min(oldest, cause)
-            elif ended[body.order_id] == "overdue" and now < body.expires + LOOK_BACK:
-                left[body.order_id] = body
+            outcome = ended.get(body.order_id, "overdue")
+            if outcome != "overdue":
+                continue
+            left[body.order_id] = body
+            cause = cause_offset(event.cause)
+            oldest = cause if oldest is None else min(oldest, cause)
+            if body.order_id in ended:
                 stops[body.order_id] = Stop("the engine gave up waiting for its end")
     for order_id in await _reported_ends(log, number, oldest):
         left.pop(order_id, None)

@@ -56,8 +56,6 @@ FRESH = 2 * SECOND
 """A "missing" older than this is asked again before placing: the process may have been frozen."""
 MARGIN = 2 * SECOND
 """Nothing is placed so near to its expiry."""
-WORDS = 200
-"""Of a venue's reason."""
 
 State = Literal["unknown", "absent", "there", "open", "closed", "ended"]
 
@@ -107,10 +105,11 @@ def next_deed(order: Working, now: Now) -> Deed | None:
         return _end_of_closed(order, order.seen, now)
     if order.state == "absent" and now.steady < order.absent_at + FRESH:
         return _end_of_unplaced(order, now) or Place()
-    if now.steady < order.again_at:
-        return Wait(order.again_at - now.steady)
     if order.state == "open" and (order.stop is not None or now.wall >= order.ticket.expires):
         return Cancel()
+    if now.steady < order.again_at:
+        wait = order.again_at - now.steady
+        return Wait(min(wait, order.ticket.expires - now.wall) if order.state == "open" else wait)
     return Ask(order.counted)
 
 
@@ -118,7 +117,7 @@ def hear(order: Working, deed: Deed, heard: Heard, began: Instant, now: Now) -> 
     """What is known after `heard`, the answer to `deed`, which began at `began` of the steady clock."""
     match heard:
         case Stop():
-            return replace(order, stop=order.stop or heard)
+            return order if order.stop is not None else replace(order, stop=heard, again_at=now.steady)
         case Missing():
             return _missing(order, began, now)
         case Seen():
@@ -130,7 +129,7 @@ def hear(order: Working, deed: Deed, heard: Heard, began: Instant, now: Now) -> 
         case Placed():
             return replace(order, state="there", again_at=now.steady, troubles=0)
         case Refused():
-            return replace(order, state="unknown", refusal=heard.reason[:WORDS], again_at=now.steady)
+            return replace(order, state="unknown", refusal=heard.reason, again_at=now.steady)
         case Busy() | Unclear():
             return _later(_after_nothing(order, deed, heard, now), now)
         case Done():

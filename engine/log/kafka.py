@@ -63,6 +63,17 @@ def _clear(deed: str) -> Iterator[None]:
         raise LogError(f"{deed}: {error!r}") from error
 
 
+async def _start(client: AIOKafkaConsumer | AIOKafkaProducer) -> None:
+    """Start a client. A start that is cancelled may end by itself: cut off, it would leave a connection open."""
+    starting = asyncio.ensure_future(client.start())
+    try:
+        await asyncio.shield(starting)
+    finally:
+        await asyncio.wait([starting], timeout=CLOSE_DEADLINE_S)
+        starting.cancel()
+        starting.add_done_callback(single_shot.look_at)
+
+
 async def _close(client: AIOKafkaConsumer | AIOKafkaProducer) -> None:
     """Stop a client, but not for ever: a dead broker must not hold us.
 
@@ -167,9 +178,9 @@ class KafkaTransactor:
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is untyped
     """Passes a group's decisions on, and keeps its consumer from fetching: lanes read for themselves."""
 
-    def __init__(self, partitions: Partitions) -> None:
+    def __init__(self, partitions: Partitions, consumer: AIOKafkaConsumer) -> None:
         self.partitions = partitions
-        self.consumer: AIOKafkaConsumer | None = None
+        self.consumer = consumer
         self.failure: BaseException | None = None
 
     async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
@@ -179,18 +190,16 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is
             self.failure = error
 
     async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
-        if self.consumer is not None:
-            self.consumer.pause(*assigned)
+        self.consumer.pause(*assigned)
         self.partitions.assigned(frozenset(topic_partition.partition for topic_partition in assigned))
 
 
 class KafkaMember:
     """A consumer in a group, which never consumes: it says which partitions are this process's."""
 
-    def __init__(self, consumer: AIOKafkaConsumer, topic: str, listener: _Listener) -> None:
+    def __init__(self, consumer: AIOKafkaConsumer, listener: _Listener) -> None:
         """Wrap a started consumer."""
         self._consumer = consumer
-        self._topic = topic
         self._listener = listener
 
     async def poll(self, wait_s: float) -> None:
@@ -201,15 +210,20 @@ class KafkaMember:
         if self._listener.failure is not None:
             raise self._listener.failure
 
+    async def confirm(self) -> None:
+        """See the port. aiokafka keeps failed heartbeats to itself; a commit is answered, and to a member only."""
+        with _clear("asking the group"):
+            async with asyncio.timeout(REQUEST_TIMEOUT_MS / 1000):
+                await self._consumer.commit({min(self._consumer.assignment()): 0})
+
     async def note_progress(self, offsets: Mapping[int, int]) -> None:
         """See the port."""
-        mine = {tp.partition for tp in self._consumer.assignment()}
-        commit = {TopicPartition(self._topic, number): at for number, at in offsets.items() if number in mine}
-        if not commit:
-            return
-        with suppress(KafkaError, TimeoutError):
-            async with asyncio.timeout(REQUEST_TIMEOUT_MS / 1000):
-                await self._consumer.commit(commit)
+        mine = self._consumer.assignment()
+        commit = {at: offsets[at.partition] for at in mine if at.partition in offsets}
+        if commit:
+            with suppress(KafkaError, TimeoutError):
+                async with asyncio.timeout(REQUEST_TIMEOUT_MS / 1000):
+                    await self._consumer.commit(commit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +243,7 @@ class KafkaLog:
         try:
             with _clear(f"opening {topic}/{partition}"):
                 async with asyncio.timeout(OPEN_DEADLINE_S):
-                    await consumer.start()
+                    await _start(consumer)
                     consumer.assign([at])
                     # A client stopped before its own tasks have begun raises their cancellation as if it were ours.
                     await asyncio.sleep(0)
@@ -246,7 +260,7 @@ class KafkaLog:
         try:
             with _clear("opening a writer"):
                 async with asyncio.timeout(OPEN_DEADLINE_S):
-                    await producer.start()
+                    await _start(producer)
             yield KafkaWriter(producer)
         finally:
             await _close(producer)
@@ -258,7 +272,7 @@ class KafkaLog:
         try:
             with _clear(f"opening transactor {identity}"):
                 async with asyncio.timeout(OPEN_DEADLINE_S + TRANSACTION_TIMEOUT_MS / 1000):
-                    await producer.start()
+                    await _start(producer)
             yield KafkaTransactor(producer)
         finally:
             await _close(producer)
@@ -268,14 +282,13 @@ class KafkaLog:
     async def member(self, group: str, topic: str, partitions: Partitions) -> AsyncIterator[KafkaMember]:
         """See the port."""
         consumer = self._consumer(group)
-        listener = _Listener(partitions)
-        listener.consumer = consumer
+        listener = _Listener(partitions, consumer)
         try:
             with _clear(f"joining group {group}"):
                 async with asyncio.timeout(OPEN_DEADLINE_S):
                     consumer.subscribe([topic], listener=listener)
-                    await consumer.start()
-            yield KafkaMember(consumer, topic, listener)
+                    await _start(consumer)
+            yield KafkaMember(consumer, listener)
         finally:
             await _close(consumer)
 

@@ -139,6 +139,11 @@ class MemoryMember:
         """See the port."""
         await asyncio.sleep(wait_s)
 
+    async def confirm(self) -> None:
+        """See the port."""
+        if self not in self.group.members:
+            raise LogError("asking the group: this member has left it")
+
     async def note_progress(self, offsets: Mapping[int, int]) -> None:
         """See the port."""
         self.group.progress.update(offsets)

@@ -115,7 +115,20 @@ class Member(Protocol):
     """One process in a group that shares the partitions of a topic."""
 
     async def poll(self, wait_s: float) -> None:
-        """Stay in the group; call it again and again. Raises LogError."""
+        """Stay in the group; call it again and again. Raises LogError.
+
+        That it returns says nothing of the group: one that is silent is not noticed here.
+        """
+        ...
+
+    async def confirm(self) -> None:
+        """Have the group say that this member holds what it was assigned, which is something.
+
+        Raises LogError where it does not say so.
+
+        When it returns, the group has heard of this member after the call began: nobody takes over within a session
+        from then, unless this member is told so first.
+        """
         ...
 
     async def note_progress(self, offsets: Mapping[int, int]) -> None:

@@ -6,6 +6,9 @@ from engine.domain.outputs import Stream
 
 _DAY_MS = 86_400_000
 
+SEGMENT_BYTES = 64 << 20
+"""Of a compacted topic. The segment being written is never compacted, and a lane without a view reads all of it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Topic:
@@ -26,7 +29,11 @@ class Topic:
             "message.timestamp.type": "LogAppendTime" if self.append_time else "CreateTime",
         }
         if self.retention_days is None:
-            return settings | {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.1"}
+            return settings | {
+                "cleanup.policy": "compact",
+                "min.cleanable.dirty.ratio": "0.1",
+                "segment.bytes": str(SEGMENT_BYTES),
+            }
         return settings | {"cleanup.policy": "delete", "retention.ms": str(self.retention_days * _DAY_MS)}
 
 

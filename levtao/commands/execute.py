@@ -7,6 +7,7 @@ from pathlib import Path
 
 import structlog
 
+from consumers.execution.executor import STOP_S as WIND_DOWN_S
 from consumers.execution.executor import Executor, Result
 from consumers.execution.keys import Keys, KeysError, read_keys
 from consumers.execution.port import Venue, VenueError
@@ -20,7 +21,7 @@ from levtao.service import configure_logging, kafka_log, provisioned, run, until
 from levtao.settings import Settings
 from producers.inputs import InputWriter
 
-STOP_S = 15.0
+STOP_S = WIND_DOWN_S + 10.0
 """An executor that is to end is cut off after this, as when Kafka is away."""
 
 _log = structlog.get_logger("levtao.execute")
@@ -59,14 +60,15 @@ def execute(settings: Settings, *, live: bool, secrets: Path | None) -> None:
 
 
 async def _execute(settings: Settings, keys: dict[str, Keys], *, live: bool) -> None:
-    from consumers.execution.venue import open_venue  # noqa: PLC0415 - importing ccxt takes a second
+    from consumers.execution.venue import PLACE_S, open_venue  # noqa: PLC0415 - importing ccxt takes a second
 
     log = kafka_log(settings)
     await provisioned(log, settings)
     async with AsyncExitStack() as stack:
         venues: dict[str, Venue] = {}
         for underlying, listing in settings.execution.items():
-            venue = await stack.enter_async_context(open_venue(listing, keys.get(listing.venue_name)))
+            opened = open_venue(listing, keys.get(listing.venue_name), min(PLACE_S, settings.session_timeout_s / 2))
+            venue = await stack.enter_async_context(opened)
             venues[underlying] = venue if live else Rehearsal(venue)
         executor = Executor(
             log=log,

@@ -17,6 +17,8 @@ from tests.exchange.venue import Call, Figure, Frame, Route, Venue
 
 CLIENT_ORDER_ID = re.compile(r"[A-Za-z0-9]{1,32}")
 REQUEST_VALID_MS = 30_000
+RECENT_MS = 3 * 86_400_000
+"""`trade/fills` goes back so far."""
 TIMES_IN_FORCE = {kind: time_in_force for time_in_force, kind in shape.KINDS.items()}
 OF_ORDERS: frozenset[Action] = frozenset({"create", "cancel"})
 LOGGED_IN = "logged in"
@@ -33,6 +35,8 @@ class Okx(Venue):
 
     def __init__(self) -> None:
         super().__init__()
+        self.archive_lag_ms = 0
+        """The trades of three months are listed so much later than those of three days: OKX says minutes."""
         for market in self.markets.values():
             market.minimum_notional = "0"
 
@@ -60,8 +64,8 @@ class Okx(Venue):
             ("POST", "trade/cancel-order"): Route("cancel", self._cancel),
             ("GET", "trade/order"): Route("query", self._query),
             ("GET", "trade/orders-pending"): Route("open_orders", self._open_orders),
-            ("GET", "trade/fills"): Route("trades", self._trades),
-            ("GET", "trade/fills-history"): Route("trades", self._trades),
+            ("GET", "trade/fills"): Route("trades", self._recent_trades),
+            ("GET", "trade/fills-history"): Route("trades", self._archived_trades),
             ("GET", "account/bills"): Route("income", self._bills),
             ("GET", "account/bills-archive"): Route("income", self._bills),
             ("GET", "account/balance"): Route("balance", self._balance),
@@ -142,14 +146,20 @@ class Okx(Venue):
         orders = [shape.placed(order, self.markets[order.symbol]) for order in self.placed if order.status == "open"]
         return _data(*(order for order in orders if call.asked.get("instId", order["instId"]) == order["instId"]))
 
-    def _trades(self, call: Call) -> Any:
+    def _recent_trades(self, call: Call) -> Any:
+        return self._trades(call, self.now_ms() - RECENT_MS, self.now_ms())
+
+    def _archived_trades(self, call: Call) -> Any:
+        return self._trades(call, 0, self.now_ms() - self.archive_lag_ms)
+
+    def _trades(self, call: Call, since_ms: int, until_ms: int) -> Any:
         trades = [shape.trade(order, fill, self.markets[order.symbol]) for order in self.placed for fill in order.fills]
         wanted = ("instType", "instId", "ordId")
         found = [
             trade
             for trade in trades
             if all(call.asked.get(name, trade[name]) == trade[name] for name in wanted)
-            and int(call.asked.get("begin", 0)) <= int(trade["ts"])
+            and max(int(call.asked.get("begin", 0)), since_ms) <= int(trade["ts"]) <= until_ms
         ]
         return _page(call, found)
 

@@ -8,6 +8,7 @@ from tests.exchange.orders import Fill, PlacedOrder, RefusalReason
 from tests.exchange.venue import FUNDING_EVERY_MS, Funding
 
 STATES = {"filled": "filled", "cancelled": "canceled", "expired": "canceled"}
+BOOKED_AFTER_MS = 15_588
 KINDS = {"GTC": "limit", "IOC": "ioc", "FOK": "fok"}
 
 REFUSALS: dict[RefusalReason, tuple[int, str, str]] = {
@@ -111,10 +112,11 @@ def open_interest(market: Market, now_ms: int) -> dict[str, Any]:
 
 
 def bill(funding: Funding, market: Market) -> dict[str, Any]:
+    """Dated when it was booked, some seconds after the funding time."""
     return {
         "billId": str(funding.identity), "type": "8", "subType": "174" if funding.amount[0] != "-" else "173",
         "instType": "SWAP", "instId": market_id(market), "ccy": funding.asset, "balChg": funding.amount,
-        "posBalChg": "0", "pnl": funding.amount, "ts": str(funding.time_ms),
+        "posBalChg": "0", "pnl": funding.amount, "ts": str(funding.time_ms + BOOKED_AFTER_MS),
     }  # fmt: skip
 
 

@@ -240,7 +240,7 @@ async def test_funding_paid_and_positions_are_the_accounts(standin: StandIn, con
     exchange, venue = connect(name, options={"defaultType": "swap"}), standin.venue(name)
     venue.settle_funding(SWAP, "0.0003", "-1.25", time_ms=1_700_000_000_000)
     venue.settle_funding(SWAP, "-0.0001", "0.5", time_ms=1_700_000_000_000 + EIGHT_HOURS_MS)
-    paid = await exchange.fetch_funding_history(SWAP, since=1_700_000_000_001)
+    paid = await exchange.fetch_funding_history(SWAP, since=1_700_000_060_000)
     assert [(each["amount"], each["code"]) for each in paid] == [("0.5", "USDT")]
     await exchange.create_order(SWAP, "limit", "sell", "20", "412.3", {"clientOrderId": "short"})
     await venue.fill("short", "2")

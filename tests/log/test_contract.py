@@ -166,6 +166,7 @@ async def test_a_group_shares_partitions_and_takes_back_those_of_a_member_that_l
             while not (len(first.mine) == len(second.mine) == 1 and first.mine != second.mine):
                 await asyncio.gather(one.poll(0.05), two.poll(0.05))
             await one.note_progress({0: 0, 1: 0})
+            await asyncio.gather(one.confirm(), two.confirm())
         while first.mine != {0, 1}:
             await one.poll(0.05)
         assert first.revocations >= 1

@@ -47,6 +47,11 @@ class Membership:
         self.news.clear()
         await self.process.reach("poll.after")
 
+    async def confirm(self) -> None:
+        """See the port."""
+        if self.process.lost or not self._group.knows(self) or self.joined != self._group.generation:
+            raise LogError("confirm: the group is lost")
+
     async def note_progress(self, offsets: Mapping[int, int]) -> None:
         """Nothing depends on it."""
 

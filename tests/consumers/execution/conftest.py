@@ -14,6 +14,7 @@ Opened = Callable[..., Any]
 @pytest.fixture
 async def standin() -> AsyncIterator[StandIn]:
     async with StandIn.started() as started:
+        started.okx.archive_lag_ms = 60_000
         yield started
 
 

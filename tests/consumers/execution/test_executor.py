@@ -29,6 +29,7 @@ from tests.exchange.faults import AnswerLost, Hangs, RateLimited, Rejected, Requ
 from tests.exchange.server import StandIn
 from tests.exchange.venue import Venue
 
+HOUR = 3_600 * SECOND
 VENUES = ["binance", "okx"]
 both = pytest.mark.parametrize("name", VENUES)
 Opened = Callable[..., Any]
@@ -292,15 +293,28 @@ async def test_fills_of_an_order_the_engine_gave_up_are_found_and_it_is_not_plac
         await eventually(lambda: rig.placed(sent), "it is placed")
     await rig.exchange.fill(client_id("levtao", sent), "1")
     await rig.ask_for(2)
-    old = await rig.ask_for(3, expires=clocks().wall - 2 * DAY)
-    for number in (1, 2, 3):
+    for number in (1, 2):
         await rig.book.say(OrderEnded("TAO", f"TAO-{number}-0", "overdue", d(0), d("2.5"), ""))
+    rig.late = 6 * DAY
     async with rig.running():
         assert (await rig.ended(1)).outcome == "cancelled"
         assert (await rig.ended(2)).outcome == "cancelled"
+    assert rig.placed(sent).status == "cancelled", "it rested all the while"
     assert [fill.quantity for fill in rig.fills(1)] == [d(1)]
     assert len(rig.exchange.placed) == 1
-    assert not rig.ends(3), old
+
+
+async def test_what_is_too_old_is_left_alone_so_that_it_takes_no_room(rigged: Opened) -> None:
+    rig = await rigged("binance")
+    for number in range(1, execution.IN_FLIGHT + 2):
+        await rig.ask_for(number)
+    await rig.book.say(OrderEnded("TAO", "TAO-1-0", "overdue", d(0), d("2.5"), ""))
+    rig.late = 8 * DAY
+    async with rig.running() as executor:
+        await rig.ask_for(100, expires=clocks().wall + rig.late + 60 * SECOND)
+        await eventually(lambda: rig.exchange.placed, "the new one is placed")
+        assert list(executor._jobs) == ["TAO-100-0"]
+    assert rig.sent == []
 
 
 async def test_a_cancel_of_before_a_restart_is_obeyed_after_it(rigged: Opened) -> None:
@@ -361,18 +375,27 @@ async def test_a_commission_that_cannot_be_booked_halts_the_executor(rigged: Ope
         await rig.fill(first, "1", commission="0.001", commission_asset="BNB")
         end = await rig.ended(2)
         assert end.outcome == "cancelled"
-        assert end.detail.startswith("executor halted: binance: the commission of trade 5001 is neither in USDT nor")
+        assert end.detail.startswith(
+            "executor halted: binance: trade 5001 has no commission, or one that is neither in"
+        )
         await rig.ask_for(3)
         assert (await rig.ended(3)).outcome == "rejected"
         await eventually(lambda: rig.placed(first).status == "cancelled", "it is cancelled too")
     assert rig.placed(second).status == "cancelled"
     assert (rig.fills(1), rig.ends(1)) == ([], [])
+    await rig.book.say(OrderEnded("TAO", "TAO-1-0", "overdue", d(1), d("1.5"), ""))
+    by_hand = FillReported("TAO", "TAO-1-0", "5001", d(1), d("400"), d("0.4"), "binance")
+    await rig.take([by_hand, OrderEndReported("TAO", "TAO-1-0", "cancelled", "by hand")])
+    async with rig.running():
+        sent = await rig.ask_for(4)
+        await rig.fill(sent, "2.5")
+        assert (await rig.ended(4)).outcome == "filled", "what was booked by hand is not looked at again"
 
 
 @both
 async def test_funding_comes_back_once_an_instant(rigged: Opened, name: str) -> None:
     rig = await rigged(name)
-    hour = clocks().wall // SECOND * SECOND
+    hour = clocks().wall // HOUR * HOUR
     rig.exchange.settle_funding(SYMBOL, "0.0001", "-1.5", hour // 1000)
     rig.exchange.settle_funding(SYMBOL, "0.0001", "-9", (hour - 2 * DAY) // 1000)
     async with rig.running():
@@ -391,6 +414,34 @@ async def test_asked_to_stop_it_cancels_what_is_open_and_reports_it(rigged: Open
     assert executor.stopped.is_set()
     assert (await rig.ended()).detail == "the executor was stopped"
     assert [fill.quantity for fill in rig.fills()] == [d(1)]
+
+
+async def test_asked_to_stop_it_waits_for_what_is_in_doubt(rigged: Opened) -> None:
+    rig = await rigged("binance")
+    rig.venue.settle = 5 * SECOND
+    rig.exchange.faults.on("create", AnswerLost())
+    executor = rig.executor()
+    task = asyncio.create_task(executor.run(rig.take))
+    sent = await rig.ask_for(1)
+    await eventually(lambda: rig.placed(sent), "it is booked")
+    rig.exchange.faults.on("query", ServerError(503), times=2)
+    executor.stopping.set()
+    await asyncio.wait_for(task, 15)
+    assert rig.placed(sent).status == "cancelled"
+    assert [end.detail for end in rig.ends()] == ["the executor was stopped"]
+
+
+async def test_a_stop_ends_a_long_wait(rigged: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    rig = await rigged("binance")
+    async with rig.running():
+        sent = await rig.ask_for(1)
+        await eventually(lambda: rig.placed(sent), "it is placed")
+        monkeypatch.setattr(working, "LONGEST_WAIT", 60 * SECOND)
+        monkeypatch.setattr(working, "POLL", 30 * SECOND)
+        before = rig.exchange.requests.count("query")
+        await eventually(lambda: rig.exchange.requests.count("query") > before, "it asks, and waits long")
+        rig.switch.touch()
+        await eventually(lambda: rig.placed(sent).status == "cancelled", "it is cancelled at once", 5)
 
 
 async def test_of_two_executors_one_works_and_the_other_takes_over(rigged: Opened) -> None:
@@ -421,10 +472,12 @@ async def test_a_process_that_has_not_heard_of_its_group_places_nothing(rigged: 
     executor = rig.executor()
     async with rig.running(executor):
         await eventually(lambda: executor._sure_until, "it is in the group")
-        executor.session_timeout_s = -100
-        await asyncio.sleep(0.6)  # a poll
+        members = rig.book.log._groups["x"].members
+        [member] = members
+        members.clear()  # nothing else tells it
+        await eventually(lambda: clocks().steady > executor._sure_until, "half a session has passed")
         await rig.ask_for(1)
         await eventually(lambda: rig.exchange.requests.count("query") >= 3, "it would place it if it were sure")
         assert rig.exchange.placed == []
-        executor.session_timeout_s = 2
+        members.append(member)
         await eventually(lambda: rig.exchange.placed, "now it is")

@@ -29,7 +29,7 @@ from tests.cli.program import command, environment, levtao
 from tests.consumers.test_paper import order
 from tests.desk import d
 from tests.eventually import eventually
-from tests.exchange.faults import Action, Hangs
+from tests.exchange.faults import Action, Hangs, ServerError
 from tests.exchange.server import StandIn
 from tests.exchange.venue import Venue
 
@@ -56,6 +56,7 @@ class Deployment:
     log: KafkaLog
     exchange: Venue
     inputs: Reader
+    server: KafkaServer
     reported: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
     said: int = 0
 
@@ -120,7 +121,7 @@ async def deployed(tmp_path: Path, standin: StandIn) -> AsyncIterator[Deployment
             (tmp_path / name).write_text(f"the {name}".replace(" ", "-"))
             (tmp_path / name).chmod(0o600)
         async with log.reader(INPUTS.name, 0, None) as inputs:
-            yield Deployment(tmp_path, log, standin.binance, inputs)
+            yield Deployment(tmp_path, log, standin.binance, inputs, server)
     finally:
         server.stop()
 
@@ -165,6 +166,26 @@ async def test_killed_at_any_point_it_doubles_no_order_and_misses_no_fill(deploy
         assert end["outcome"] == "filled"
         assert sum(fill.quantity for fill in booked) == d("2.5")
     assert "the-binance" not in (deployed.folder / "execute.log").read_text()
+
+
+async def test_while_the_group_is_silent_nothing_is_placed(deployed: Deployment) -> None:
+    exchange = deployed.exchange
+    with deployed.started(*deployed.live):
+        await deployed.ask_for(1, "399")
+        await eventually(lambda: exchange.placed, "it works")
+        [placed] = exchange.placed
+        await exchange.end(placed.client_order_id)
+        await eventually(lambda: deployed.have_ended({"TAO-1-0"}), "it has ended")
+        exchange.faults.on("query", ServerError(503), times=2)  # a second and a half
+        asked = exchange.requests.count("query")
+        await deployed.ask_for(2, "399")
+        await eventually(lambda: exchange.requests.count("query") > asked, "it asks")
+        deployed.server.pause()
+        try:
+            await eventually(lambda: exchange.requests.count("query") >= asked + 4, "it has asked again since")
+            assert [order.client_order_id for order in exchange.placed] == [placed.client_order_id]
+        finally:
+            deployed.server.resume()
 
 
 async def test_without_live_it_says_what_it_would_do_and_does_nothing(deployed: Deployment) -> None:

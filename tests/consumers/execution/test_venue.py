@@ -1,6 +1,7 @@
 """A venue's answers as values, through the unmodified ccxt, in the shapes of Binance and OKX."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,8 +9,10 @@ import pytest
 from consumers.execution.deeds import Busy, Done, Missing, Placed, Refused, Seen, Trade, Unclear
 from consumers.execution.port import Payment, VenueError
 from consumers.execution.ticket import Ticket, write_ticket
+from engine.domain.instants import SECOND
 from tests.consumers.test_paper import order
 from tests.desk import MIDNIGHT, d
+from tests.exchange import binance_shapes, okx_shapes
 from tests.exchange.faults import (
     Action,
     AnswerLost,
@@ -24,6 +27,7 @@ from tests.exchange.faults import (
 )
 from tests.exchange.server import StandIn
 
+DAY_MS = 86_400_000
 VENUES = ["binance", "okx"]
 both = pytest.mark.parametrize("name", VENUES)
 Opened = Callable[..., Any]
@@ -105,6 +109,59 @@ async def test_a_refusal_has_the_venues_reason(standin: StandIn, opened: Opened,
     assert isinstance(answer, Refused)
     assert len(answer.reason) <= 200
     assert "a secret" not in answer.reason
+
+
+async def test_a_refusal_is_a_duplicates_by_its_code_alone(
+    standin: StandIn, opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    venue, exchange = await opened("okx"), standin.okx
+    refusal = exchange.refusal
+
+    def elsewhere(*how: Any) -> tuple[int, Any]:
+        status, body = refusal(*how)
+        return status, body | {"inTime": "1695190491451016", "outTime": "1695190491-4116"}
+
+    monkeypatch.setattr(exchange, "refusal", elsewhere)
+    exchange.faults.on("create", Rejected("balance"))
+    assert isinstance(await venue.place(ticket(venue)), Refused)
+    assert await venue.place(ticket(venue)) == Placed()
+    assert await venue.place(ticket(venue)) == Placed(), "a duplicate"
+
+
+@pytest.mark.parametrize("code", ["51029", "51030"])
+async def test_an_exchange_that_settles_is_busy(
+    standin: StandIn, opened: Opened, monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    venue = await opened("okx")
+    monkeypatch.setitem(okx_shapes.REFUSALS, "balance", (200, code, "It is being settled. Please try again later."))
+    standin.okx.faults.on("create", Rejected("balance"))
+    assert isinstance(await venue.place(ticket(venue)), Busy)
+
+
+async def test_trades_of_an_old_order_are_in_the_archive(standin: StandIn, opened: Opened) -> None:
+    venue, exchange = await opened("okx"), standin.okx
+    asked = ticket(venue)
+    await venue.place(asked)
+    await exchange.fill(asked.client_id, "1")
+    assert len((await venue.ask(asked, d(0))).trades) == 1, "the archive does not have it yet"
+    [placed] = exchange.placed
+    placed.time_ms -= 4 * DAY_MS
+    placed.fills[0] = replace(placed.fills[0], time_ms=placed.time_ms)
+    assert len((await venue.ask(asked, d(0))).trades) == 1, "only the archive has it"
+
+
+@both
+async def test_a_trade_without_a_commission_cannot_be_booked(
+    standin: StandIn, opened: Opened, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    venue = await opened(name)
+    asked = ticket(venue)
+    await venue.place(asked)
+    await standin.venue(name).fill(asked.client_id, "1")
+    shapes, field = {"binance": (binance_shapes, "commission"), "okx": (okx_shapes, "fee")}[name]
+    trade = shapes.trade
+    monkeypatch.setattr(shapes, "trade", lambda *of: {k: v for k, v in trade(*of).items() if k != field})
+    assert [trade.commission for trade in (await venue.ask(asked, d(0))).trades] == [None]
 
 
 @both
@@ -198,9 +255,34 @@ async def test_funding_that_was_paid_is_positive(standin: StandIn, opened: Opene
     standin.venue(name).settle_funding("TAO/USDT:USDT", "-0.0001", "0.5", hour_ms + 3_600_000)
     paid = await venue.payments(MIDNIGHT - 1)
     assert paid == [Payment(MIDNIGHT, d("1.23456789")), Payment(MIDNIGHT + 3_600_000_000, d("-0.5"))]
-    assert await venue.payments(MIDNIGHT + 1_000_000) == paid[1:]
+    assert await venue.payments(MIDNIGHT + 60 * SECOND) == paid[1:]
     standin.venue(name).faults.on("income", ServerError())
     assert isinstance(await venue.payments(MIDNIGHT), Unclear)
+
+
+@both
+async def test_keys_that_are_refused_or_incomplete_are_an_error_in_one_line(
+    standin: StandIn, opened: Opened, name: str
+) -> None:
+    from consumers.execution.keys import Keys  # noqa: PLC0415 - ccxt takes a second
+    from consumers.execution.settings import ExecutionListing  # noqa: PLC0415
+    from consumers.execution.venue import open_venue  # noqa: PLC0415
+
+    listing = ExecutionListing(exchange=name, symbol="TAO/USDT", api_url=f"http://{standin.address}")
+    with pytest.raises(VenueError, match=f"^{name}: its account cannot be read: AuthenticationError: .*credential$"):
+        async with open_venue(listing, Keys("key" if name == "okx" else "", "secret")):
+            pass
+    standin.venue(name).faults.refuses_keys = True
+    for symbol in ("TAO/USDT", "TAO/USDT:USDT"):
+        with pytest.raises(VenueError, match=f"^{name}: its account cannot be read: [^\n]*$"):
+            await opened(name, symbol)
+
+
+@pytest.mark.parametrize("lacking", ["lot_size", "tick_size", "contract_size"])
+async def test_a_market_without_its_measures_is_an_error(standin: StandIn, opened: Opened, lacking: str) -> None:
+    setattr(standin.okx.markets["TAO/USDT:USDT"], lacking, "")
+    with pytest.raises(VenueError, match="no lot, no tick or no contract size"):
+        await opened("okx")
 
 
 async def test_a_market_that_is_not_there_is_an_error(opened: Opened) -> None:

@@ -191,6 +191,21 @@ def test_a_fill_that_cannot_be_booked_is_not_reported_and_neither_is_the_end() -
     assert next_deed(known, at(20)) == Report((trade(2, "2", "0"),))
 
 
+def test_a_stop_and_an_expiry_do_not_wait_for_what_was_to_come() -> None:
+    known = told(order(state="there"), 0, seen("open"))
+    for _ in range(6):
+        known = told(known, 0, Unclear("503"), Ask(d(0)))
+    assert next_deed(known, at(1)) == Wait(9 * SECOND)
+    assert next_deed(known, at(55)) == Ask(d(0))
+    late = told(known, 55, Unclear("503"), Ask(d(0)))
+    assert next_deed(late, at(55)) == Wait(5 * SECOND), "until it expires"
+    assert next_deed(late, at(60)) == Cancel()
+    stopped = told(known, 1, Stop("kill switch"), Wait(0))
+    assert next_deed(stopped, at(1)) == Cancel()
+    stopped = told(stopped, 1, Unclear("503"))
+    assert isinstance(next_deed(told(stopped, 2, Stop("kill switch"), Wait(0)), at(2)), Wait), "but it is not hurried"
+
+
 def test_a_clock_that_is_set_does_not_shorten_a_doubt() -> None:
     doubted = told(told(order(), 0, Missing()), 1, Unclear("hung up"))
     leapt = Now(EXPIRES - 30 * SECOND, at(2).steady)
